@@ -1,0 +1,1 @@
+"""tieout: capture, orchestration, posting and reconciliation of commercial events."""
