@@ -1,0 +1,878 @@
+"""Typed records, generated from avro/ by `tieout schemas generate`: change the schemas, not this file."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class AccountingTreatment(StrEnum):
+    """How a change is accounted for (ASC 606-10-25-10 to 13, IFRS 15.18-21)."""
+
+    UNDETERMINED = "UNDETERMINED"
+    NOT_A_MODIFICATION = "NOT_A_MODIFICATION"
+    SEPARATE_CONTRACT = "SEPARATE_CONTRACT"
+    PROSPECTIVE = "PROSPECTIVE"
+    CUMULATIVE_CATCH_UP = "CUMULATIVE_CATCH_UP"
+    MIXED = "MIXED"
+    PRICE_CHANGE = "PRICE_CHANGE"
+    TERMINATION = "TERMINATION"
+
+class RecognitionPattern(StrEnum):
+    """When the revenue of a line is recognised (ASC 606-10-25-30 and 31). RATABLE_DAILY: every day of the term earns
+    the same. RATABLE_MONTHLY: every calendar month the term touches earns the same. POINT_IN_TIME: in full on
+    fulfilment. USAGE: as used. MILESTONE: by cumulative percentage of progress."""
+
+    RATABLE_DAILY = "RATABLE_DAILY"
+    RATABLE_MONTHLY = "RATABLE_MONTHLY"
+    POINT_IN_TIME = "POINT_IN_TIME"
+    USAGE = "USAGE"
+    MILESTONE = "MILESTONE"
+
+class Allocation(Struct, frozen=True, kw_only=True):
+    """Share of the transaction price allocated to an obligation (ASC 606-10-32-28 to 35)."""
+
+    obligation_id: str
+    """Obligation; the line id, or line id and version where a modification made a further obligation of it."""
+    line_id: str
+    """Contract line it stems from."""
+    product_line: str
+    """Product line."""
+    legal_entity: str
+    """Entity that performs."""
+    pattern: RecognitionPattern
+    """When it is recognised."""
+    ssp: Decimal
+    """Stand-alone selling price used."""
+    allocated: Decimal
+    """Allocated transaction price, usage included."""
+    unscheduled: Decimal
+    """Part whose date is not known yet: not fulfilled."""
+
+class AuditAction(StrEnum):
+    """One step of an event's road."""
+
+    CAPTURED = "CAPTURED"
+    REFUSED = "REFUSED"
+    DUPLICATE = "DUPLICATE"
+    PARKED = "PARKED"
+    RELEASED = "RELEASED"
+    APPROVAL_REQUESTED = "APPROVAL_REQUESTED"
+    APPROVED = "APPROVED"
+    DISAPPROVED = "DISAPPROVED"
+    REVENUE_COMMANDED = "REVENUE_COMMANDED"
+    REVENUE_RESENT = "REVENUE_RESENT"
+    REVENUE_ACCEPTED = "REVENUE_ACCEPTED"
+    REVENUE_REJECTED = "REVENUE_REJECTED"
+    POSTING_RELEASED = "POSTING_RELEASED"
+    POSTING_RESENT = "POSTING_RESENT"
+    POSTED = "POSTED"
+    POSTING_REJECTED = "POSTING_REJECTED"
+    COMPENSATION_REQUESTED = "COMPENSATION_REQUESTED"
+    COMPENSATED = "COMPENSATED"
+    EXCEPTION_RAISED = "EXCEPTION_RAISED"
+    PERIOD_CLOSED = "PERIOD_CLOSED"
+    PERIOD_OPENED = "PERIOD_OPENED"
+    LATE_POSTED_IN_OPEN_PERIOD = "LATE_POSTED_IN_OPEN_PERIOD"
+
+class ProcessingStatus(StrEnum):
+    """Where a record stands on the road from capture to reconciliation."""
+
+    CAPTURED = "CAPTURED"
+    PARKED = "PARKED"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    AWAITING_REVENUE = "AWAITING_REVENUE"
+    AWAITING_POSTING = "AWAITING_POSTING"
+    POSTED = "POSTED"
+    COMPENSATED = "COMPENSATED"
+    EXCEPTION = "EXCEPTION"
+    DUPLICATE = "DUPLICATE"
+    REFUSED = "REFUSED"
+
+class ReconciliationOutcome(StrEnum):
+    """Whether billing, revenue platform and ERP agree."""
+
+    UNRECONCILED = "UNRECONCILED"
+    TIED_OUT = "TIED_OUT"
+    VARIANCE = "VARIANCE"
+
+class Context(Struct, frozen=True, kw_only=True):
+    """The traceable context that rides on every event, command, acknowledgment, exception, audit record and
+    posting."""
+
+    source_system: str
+    """System where the transaction originated, for example salesforce or stripe."""
+    source_transaction_id: str
+    """Identifier of the transaction in the source system; every number can be explained back to it."""
+    contract_id: str
+    """Customer contract; the partition key. '*' on period events, which concern every contract of the legal
+    entity."""
+    contract_version: int
+    """Version the record belongs to: the one a contract change creates, the one any other event depends on. 0 on
+    period events."""
+    customer_account: str = ""
+    """Customer account in the CRM."""
+    product_line: str = ""
+    """Product line, where the record concerns one; empty where it concerns several."""
+    legal_entity: str
+    """Legal entity that contracts with the customer, as named in config/entities.yaml."""
+    accounting_treatment: AccountingTreatment = AccountingTreatment.UNDETERMINED
+    """Accounting treatment decided so far."""
+    processing_status: ProcessingStatus = ProcessingStatus.CAPTURED
+    """Where the record stands."""
+    reconciliation_outcome: ReconciliationOutcome = ReconciliationOutcome.UNRECONCILED
+    """Whether the systems agree on it."""
+
+class AuditRecord(Struct, frozen=True, kw_only=True):
+    """One step on an event's road: topic audit-trail, key contract_id, append only."""
+
+    audit_id: str
+    """UUIDv5 of contract, subject, action and ordinal."""
+    at: dt.datetime
+    """When, UTC."""
+    action: AuditAction
+    """What happened."""
+    event_id: str
+    """Event concerned."""
+    command_id: str | None = None
+    """Command concerned."""
+    detail: str = ""
+    """For a reader."""
+    context: Context
+    """Traceable context."""
+
+class BillingFrequency(StrEnum):
+    """How often the customer is invoiced."""
+
+    UPFRONT = "UPFRONT"
+    MONTHLY = "MONTHLY"
+    QUARTERLY = "QUARTERLY"
+    ANNUAL = "ANNUAL"
+    IN_ARREARS = "IN_ARREARS"
+
+class BillingTerms(Struct, frozen=True, kw_only=True):
+    """When the customer is invoiced and pays."""
+
+    frequency: BillingFrequency
+    """How often invoices are issued."""
+    payment_days: int = 30
+    """Days from invoice to due date."""
+
+class ContractLine(Struct, frozen=True, kw_only=True):
+    """A promised good or service; becomes a performance obligation (ASC 606-10-25-14)."""
+
+    line_id: str
+    """Line of the contract, unique in it for ever."""
+    product_line: str
+    """Product line; decides the revenue account."""
+    pattern: RecognitionPattern
+    """When revenue is recognised."""
+    quantity: Decimal
+    """Units promised, for example seats. Informational except in the test for added units."""
+    price: Decimal
+    """Fixed consideration for the whole line over its whole term, net of tax, in the contract currency. 0 for pure
+    usage."""
+    ssp: Decimal
+    """Stand-alone selling price of the whole line over its whole term (ASC 606-10-32-31 to 35). 0 for pure usage."""
+    start_date: dt.date
+    """First day of service."""
+    end_date: dt.date
+    """Last day of service, included."""
+    legal_entity: str | None = None
+    """Entity that performs, when it is not the one that contracts."""
+    distinct: bool = True
+    """Whether the promise is distinct from the rest of the contract (ASC 606-10-25-19)."""
+
+class MaterialRight(Struct, frozen=True, kw_only=True):
+    """An option that gives the customer a discount they would not get without the contract (ASC 606-10-55-42)."""
+
+    option_id: str
+    """Option, unique in the contract."""
+    product_line: str
+    """Product line the option is for."""
+    ssp: Decimal
+    """Stand-alone selling price of the option: discount times likelihood of exercise (ASC 606-10-55-44)."""
+    expires_on: dt.date
+    """Last day on which it can be exercised."""
+
+class ContractSigned(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractSigned"):
+    """A contract was signed: creates version 1."""
+
+    currency: str
+    """Transaction currency, ISO 4217."""
+    lines: tuple[ContractLine, ...]
+    """What is promised; at least one."""
+    billing_terms: BillingTerms | None = None
+    """When it is invoiced."""
+    options: tuple[MaterialRight, ...] = ()
+    """Options that are material rights."""
+
+class LineChange(Struct, frozen=True, kw_only=True):
+    """New terms of a line that is already promised."""
+
+    line_id: str
+    """The line that changes."""
+    price: Decimal
+    """New consideration for the whole line over its whole (new) term."""
+    ssp: Decimal
+    """New stand-alone selling price of the whole line over its whole (new) term."""
+    quantity: Decimal | None = None
+    """New units; null leaves them."""
+    end_date: dt.date | None = None
+    """New last day of service; null leaves it."""
+
+class ContractAmended(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractAmended"):
+    """A change of scope or price: creates version n+1, applied only on version n. The effective date is the
+    event's."""
+
+    added_lines: tuple[ContractLine, ...] = ()
+    """Lines that are added."""
+    changed_lines: tuple[LineChange, ...] = ()
+    """Lines with new terms."""
+    removed_lines: tuple[str, ...] = ()
+    """Line ids whose remaining service is cancelled."""
+    requested_treatment: AccountingTreatment | None = None
+    """Treatment the source asks for. It is checked against the facts, never obeyed against them."""
+    approved: bool = True
+    """Whether the parties have approved the change (ASC 606-10-25-10); an unapproved change waits for approval."""
+
+class ContractRenewed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractRenewed"):
+    """A new term at new prices: creates version n+1."""
+
+    lines: tuple[ContractLine, ...]
+    """What is promised in the new term; at least one, with new line ids."""
+    approved: bool = True
+    """Whether the parties have approved it."""
+
+class ContractTerminated(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractTerminated"):
+    """The contract ends early: creates the closing version n+1. The effective date is the last day of service."""
+
+    refund: Decimal
+    """Consideration the customer no longer owes or gets back: credited, refunded or never billed."""
+    fee: Decimal = Decimal("0")
+    """Termination fee charged to the customer."""
+
+class TaxAmount(Struct, frozen=True, kw_only=True):
+    """Tax collected for an authority; no part of the transaction price (ASC 606-10-32-2A)."""
+
+    jurisdiction: str
+    """Tax jurisdiction, as named in config/tax.yaml."""
+    amount: Decimal
+    """Tax in the document currency."""
+
+class DocumentLine(Struct, frozen=True, kw_only=True):
+    """A line of an invoice or credit note."""
+
+    line_id: str
+    """Contract line that is billed or credited."""
+    net: Decimal
+    """Amount before tax, in the document currency; positive."""
+    taxes: tuple[TaxAmount, ...] = ()
+    """Tax by jurisdiction."""
+    service_start: dt.date | None = None
+    """First day of the billed service period."""
+    service_end: dt.date | None = None
+    """Last day of the billed service period."""
+
+class InvoiceIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.InvoiceIssued"):
+    """An invoice was issued; its date is the event's effective date."""
+
+    invoice_id: str
+    """Invoice number, unique in the contract."""
+    currency: str
+    """Document currency, ISO 4217."""
+    exchange_rate: Decimal = Decimal("1")
+    """Functional currency units for one unit of document currency."""
+    lines: tuple[DocumentLine, ...]
+    """What is billed; at least one."""
+    due_date: dt.date | None = None
+    """When it is due."""
+
+class CreditEffect(StrEnum):
+    """What a credit note means for the price. BILLING_ONLY: billing is corrected, the promised price stands.
+    PRICE_REDUCTION: the customer owes less for the same promise, so the transaction price falls (ASC 606-10-32-42 to
+    45)."""
+
+    BILLING_ONLY = "BILLING_ONLY"
+    PRICE_REDUCTION = "PRICE_REDUCTION"
+
+class CreditIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.CreditIssued"):
+    """A credit note was issued; its date is the event's effective date."""
+
+    credit_id: str
+    """Credit note number."""
+    invoice_id: str | None = None
+    """Invoice that is credited."""
+    currency: str
+    """Document currency, ISO 4217."""
+    exchange_rate: Decimal = Decimal("1")
+    """Functional currency units for one unit of document currency."""
+    lines: tuple[DocumentLine, ...]
+    """What is credited, as positive amounts; at least one."""
+    effect: CreditEffect = CreditEffect.BILLING_ONLY
+    """What it means for the price."""
+
+class PaymentReceived(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PaymentReceived"):
+    """The customer paid."""
+
+    payment_id: str
+    """Payment reference."""
+    invoice_id: str
+    """Invoice that is paid."""
+    amount: Decimal
+    """Amount received; positive."""
+    currency: str
+    """Document currency, ISO 4217."""
+    exchange_rate: Decimal = Decimal("1")
+    """Functional currency units for one unit of document currency."""
+
+class RefundIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RefundIssued"):
+    """Money went back to the customer."""
+
+    refund_id: str
+    """Refund reference."""
+    invoice_id: str
+    """Invoice whose payment is refunded."""
+    amount: Decimal
+    """Amount paid out; positive."""
+    currency: str
+    """Document currency, ISO 4217."""
+    exchange_rate: Decimal = Decimal("1")
+    """Functional currency units for one unit of document currency."""
+
+class UsageRated(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.UsageRated"):
+    """Usage was rated: variable consideration that belongs to the distinct period in which it was used (ASC
+    606-10-32-40)."""
+
+    line_id: str
+    """Usage line of the contract."""
+    usage_start: dt.date
+    """First day of use."""
+    usage_end: dt.date
+    """Last day of use; the usage is earned on this day."""
+    quantity: Decimal
+    """Units used."""
+    amount: Decimal
+    """Rated amount in the contract currency."""
+    tier: str = ""
+    """Price tier that was applied."""
+
+class ObligationFulfilled(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ObligationFulfilled"):
+    """A promise was kept, wholly or in part; the date is the event's effective date."""
+
+    line_id: str
+    """Line that was fulfilled."""
+    percent: Decimal
+    """Cumulative progress after this event, above 0 and up to 100; 100 for a point in time."""
+    milestone: str = ""
+    """Name of the milestone."""
+
+class EstimateChanged(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.EstimateChanged"):
+    """The estimate of the transaction price changed (ASC 606-10-32-14 and 42 to 45); the date is the event's
+    effective date."""
+
+    line_id: str | None = None
+    """Line the change belongs to entirely; null: allocated as at inception."""
+    price_change: Decimal
+    """Change of the transaction price after the constraint; may be negative."""
+    basis: str = ""
+    """What the estimate rests on."""
+
+class PeriodOpened(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PeriodOpened"):
+    """An accounting period of a legal entity was opened."""
+
+    period: str
+    """Accounting period, YYYY-MM."""
+
+class PeriodClosed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PeriodClosed"):
+    """An accounting period of a legal entity is being closed: recognition runs, later events follow the late
+    policy."""
+
+    period: str
+    """Accounting period, YYYY-MM."""
+
+class CommercialEvent(Struct, frozen=True, kw_only=True):
+    """The canonical commercial event: topics source-events and commercial-events, key contract_id."""
+
+    event_id: str
+    """Idempotency key, unique for ever."""
+    event_type: str
+    """Name of the body's record."""
+    source_sequence: int | None = None
+    """Counter of the source system for this contract, from 1 without gaps; null where the source has none."""
+    supersedes: str | None = None
+    """Source transaction of the same contract that this event corrects: it is reversed and replaced."""
+    occurred_at: dt.datetime
+    """When it happened in the source system, UTC."""
+    effective_date: dt.date
+    """Business date of the legal entity on which it takes effect."""
+    context: Context
+    """Traceable context."""
+    body: ContractSigned | ContractAmended | ContractRenewed | ContractTerminated | InvoiceIssued | CreditIssued | PaymentReceived | RefundIssued | UsageRated | ObligationFulfilled | EstimateChanged | PeriodOpened | PeriodClosed
+    """What happened."""
+
+class ContractState(StrEnum):
+    """The state of a contract in orchestration."""
+
+    ACTIVE = "ACTIVE"
+    AWAITING_REVENUE = "AWAITING_REVENUE"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    TERMINATED = "TERMINATED"
+
+class ParkedEvent(Struct, frozen=True, kw_only=True):
+    """An event that waits."""
+
+    event_id: str
+    """Event."""
+    event_type: str
+    """Its type."""
+    reason: str
+    """What it waits for."""
+    since: dt.datetime
+    """Since when, UTC."""
+
+class ContractStatus(Struct, frozen=True, kw_only=True):
+    """Where a contract stands: topic contract-status, key contract_id, compacted."""
+
+    state: ContractState
+    """State."""
+    currency: str
+    """Transaction currency."""
+    version_in_force: int
+    """Version accepted by the revenue platform."""
+    billed: Decimal
+    """Net billed and accepted in revenue recognition."""
+    recognised: Decimal
+    """Revenue recognised."""
+    parked: tuple[ParkedEvent, ...] = ()
+    """Events that wait."""
+    commands_pending: int
+    """Revenue commands without an answer."""
+    postings_pending: int
+    """ERP postings without an answer."""
+    at: dt.datetime
+    """When, UTC."""
+    context: Context
+    """Traceable context."""
+
+class JournalLine(Struct, frozen=True, kw_only=True):
+    """One line of a journal; exactly one of debit and credit is not zero."""
+
+    account: str
+    """Account of the chart in config/accounts.yaml."""
+    debit: Decimal
+    """Debit in the journal's currency."""
+    credit: Decimal
+    """Credit in the journal's currency."""
+    product_line: str = ""
+    """Dimension product line."""
+    jurisdiction: str = ""
+    """Dimension tax jurisdiction."""
+    partner_entity: str = ""
+    """Dimension partner legal entity, on intercompany lines."""
+
+class PostJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostJournal"):
+    """Post a balanced journal."""
+
+    description: str
+    """What is posted, for a reader."""
+    lines: tuple[JournalLine, ...]
+    """Lines; debits equal credits."""
+
+class ReverseJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ReverseJournal"):
+    """Post a journal that undoes an earlier one."""
+
+    reverses_command_id: str
+    """Posting that is undone."""
+    description: str
+    """Why."""
+    lines: tuple[JournalLine, ...]
+    """Lines; debits equal credits."""
+
+class ErpPosting(Struct, frozen=True, kw_only=True):
+    """A command to the ERP: topic erp-postings, key contract_id."""
+
+    command_id: str
+    """UUIDv5 of contract, event, kind and ordinal; the ERP's idempotency key."""
+    event_id: str
+    """Event that caused it."""
+    revenue_command_id: str | None = None
+    """Acknowledged revenue command that released it; null where the event does not concern revenue."""
+    legal_entity: str
+    """Entity whose ledger is posted."""
+    currency: str
+    """Currency of the lines."""
+    posting_date: dt.date
+    """Accounting date."""
+    period: str
+    """Accounting period, YYYY-MM."""
+    context: Context
+    """Traceable context."""
+    body: PostJournal | ReverseJournal
+    """What to post."""
+
+class EstablishContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.EstablishContract"):
+    """Set up a contract: obligations, allocation, schedule."""
+
+    terms: ContractSigned
+    """The signed terms."""
+
+class ExceptionState(StrEnum):
+    """The life of an exception as a work item."""
+
+    OPEN = "OPEN"
+    ASSIGNED = "ASSIGNED"
+    WAITING_APPROVAL = "WAITING_APPROVAL"
+    RESOLVED = "RESOLVED"
+    CLOSED_AS_DUPLICATE = "CLOSED_AS_DUPLICATE"
+
+class ExceptionChange(Struct, frozen=True, kw_only=True):
+    """One change in the life of an exception."""
+
+    at: dt.datetime
+    """When, UTC."""
+    state: ExceptionState
+    """State after it."""
+    actor: str
+    """Who."""
+    note: str
+    """What and why."""
+
+class RootCause(StrEnum):
+    """Why an exception exists; decides owner, severity and deadline through the policy in config/."""
+
+    PAYLOAD_INVALID = "PAYLOAD_INVALID"
+    UNKNOWN_CONTRACT = "UNKNOWN_CONTRACT"
+    SEQUENCE_GAP = "SEQUENCE_GAP"
+    VERSION_GAP = "VERSION_GAP"
+    MAPPING_MISSING = "MAPPING_MISSING"
+    PARKING_OVERFLOW = "PARKING_OVERFLOW"
+    REVENUE_REJECTED = "REVENUE_REJECTED"
+    TREATMENT_DISPUTE = "TREATMENT_DISPUTE"
+    CLOSED_PERIOD = "CLOSED_PERIOD"
+    APPROVAL_NEEDED = "APPROVAL_NEEDED"
+    VARIANCE_OVER_TOLERANCE = "VARIANCE_OVER_TOLERANCE"
+    POSTING_REJECTED = "POSTING_REJECTED"
+    CONNECTOR_OUTAGE = "CONNECTOR_OUTAGE"
+    TIMEOUT = "TIMEOUT"
+    STATE_CORRUPTION = "STATE_CORRUPTION"
+
+class Owner(StrEnum):
+    """The team that must act on an exception."""
+
+    INTEGRATION_SUPPORT = "INTEGRATION_SUPPORT"
+    FINANCE_OPERATIONS = "FINANCE_OPERATIONS"
+    PLATFORM_ENGINEERING = "PLATFORM_ENGINEERING"
+
+class Severity(StrEnum):
+    """How urgent an exception is."""
+
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+
+class ResolvingAction(StrEnum):
+    """What resolves an exception."""
+
+    RETRY = "RETRY"
+    CORRECT_AND_REPLAY = "CORRECT_AND_REPLAY"
+    APPROVE = "APPROVE"
+    REJECT = "REJECT"
+    REVERSE = "REVERSE"
+    WRITE_OFF_VARIANCE = "WRITE_OFF_VARIANCE"
+
+class SourceRecord(Struct, frozen=True, kw_only=True):
+    """The record an exception stems from, as it was read."""
+
+    topic: str
+    """Topic."""
+    partition: int
+    """Partition."""
+    offset: int
+    """Offset."""
+    key: bytes | None = None
+    """Raw key."""
+    payload: bytes | None = None
+    """Raw value."""
+
+class ExceptionRecord(Struct, frozen=True, kw_only=True):
+    """A work item with an owner and a deadline: topic exceptions, key contract_id."""
+
+    exception_id: str
+    """UUIDv5 of the cause: raising it again gives the same id."""
+    event_id: str
+    """Event concerned; empty when it could not be read."""
+    root_cause: RootCause
+    """Why."""
+    owner: Owner
+    """Who acts."""
+    severity: Severity
+    """How urgent."""
+    opened_at: dt.datetime
+    """When it was opened, UTC."""
+    sla_due_at: dt.datetime
+    """When it must be resolved, UTC."""
+    state: ExceptionState = ExceptionState.OPEN
+    """State."""
+    message: str
+    """What was found, what was expected, what to do."""
+    resolving_actions: tuple[ResolvingAction, ...] = ()
+    """What can resolve it."""
+    history: tuple[ExceptionChange, ...] = ()
+    """What happened to it."""
+    context: Context
+    """Traceable context, as far as it could be read."""
+    source: SourceRecord | None = None
+    """The record it stems from."""
+
+class ModifyContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ModifyContract"):
+    """Change a contract; the platform decides the treatment from facts."""
+
+    change: ContractAmended
+    """The change. A renewal arrives as added lines."""
+    renewal: bool = False
+    """Whether the added lines are a renewal."""
+
+class OperatorAction(StrEnum):
+    """What an operator asks the contract's state machine to do."""
+
+    APPROVE = "APPROVE"
+    REJECT = "REJECT"
+    RETRY = "RETRY"
+    REVERSE = "REVERSE"
+
+class OperatorCommand(Struct, frozen=True, kw_only=True):
+    """A request of an operator to the contract's state machine: topic operator-commands, key contract_id."""
+
+    command_id: str
+    """Idempotency key."""
+    contract_id: str
+    """Contract."""
+    action: OperatorAction
+    """What to do."""
+    target_id: str
+    """Event, command or exception it concerns."""
+    operator: str
+    """Who asks."""
+    reason: str
+    """Why."""
+    requested_at: dt.datetime
+    """When, UTC."""
+
+class PostingAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostingAccepted"):
+    """The ERP posted."""
+
+    document_number: str
+    """Number of the ERP document."""
+    period: str
+    """Period it was posted in, YYYY-MM."""
+    lines: tuple[JournalLine, ...] = ()
+    """Lines as the ERP booked them."""
+
+class PostingRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostingRejected"):
+    """The ERP refused."""
+
+    code: str
+    """Stable code."""
+    reason: str
+    """What was found, what was expected, what to do."""
+    retryable: bool
+    """Whether the same posting can succeed later."""
+
+class PostingAck(Struct, frozen=True, kw_only=True):
+    """Answer of the ERP: topic posting-acks, key contract_id."""
+
+    command_id: str
+    """Posting that is answered."""
+    event_id: str
+    """Event that caused it."""
+    legal_entity: str
+    """Entity."""
+    currency: str
+    """Currency of the lines."""
+    context: Context
+    """Traceable context."""
+    answered_at: dt.datetime
+    """When the ERP answered, UTC."""
+    body: PostingAccepted | PostingRejected
+    """The answer."""
+
+class RecognisedAmount(Struct, frozen=True, kw_only=True):
+    """Revenue recognised by a command."""
+
+    obligation_id: str
+    """Obligation."""
+    product_line: str
+    """Product line."""
+    legal_entity: str
+    """Entity that performs."""
+    amount: Decimal
+    """Revenue; negative when taken back."""
+
+class ReconciledMeasure(StrEnum):
+    """What two systems are compared on."""
+
+    BILLED = "BILLED"
+    TAX = "TAX"
+    RECOGNISED = "RECOGNISED"
+    CONTRACT_POSITION = "CONTRACT_POSITION"
+    RECEIVABLE = "RECEIVABLE"
+
+class RecordBilling(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RecordBilling"):
+    """Record an invoice (positive) or credit note (negative)."""
+
+    document_id: str
+    """Invoice or credit note number."""
+    lines: tuple[DocumentLine, ...]
+    """Lines as on the document, positive."""
+    credit: bool = False
+    """True for a credit note."""
+    effect: CreditEffect = CreditEffect.BILLING_ONLY
+    """What a credit means for the price."""
+
+class RecordFulfilment(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RecordFulfilment"):
+    """Record progress on an obligation."""
+
+    fulfilment: ObligationFulfilled
+    """The progress."""
+
+class RecordUsage(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RecordUsage"):
+    """Record rated usage."""
+
+    usage: UsageRated
+    """The usage."""
+
+class TreatmentDecision(Struct, frozen=True, kw_only=True):
+    """How the platform treated a line of a modification, and why."""
+
+    line_id: str
+    """Line."""
+    treatment: AccountingTreatment
+    """Treatment."""
+    reason: str
+    """The facts that led to it, with the paragraph of the standard."""
+
+class ScheduleLine(Struct, frozen=True, kw_only=True):
+    """Revenue of an obligation in a period."""
+
+    obligation_id: str
+    """Obligation."""
+    period: str
+    """Accounting period, YYYY-MM."""
+    amount: Decimal
+    """Revenue of the period."""
+
+class RevenueAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RevenueAccepted"):
+    """The platform accepted a command and validated the result: allocations add up to the transaction price and every
+    schedule to its allocation."""
+
+    treatment: AccountingTreatment
+    """Treatment of the command as a whole."""
+    decisions: tuple[TreatmentDecision, ...] = ()
+    """Treatment by line."""
+    currency: str
+    """Transaction currency of the contract."""
+    transaction_price: Decimal
+    """Transaction price after the command."""
+    allocations: tuple[Allocation, ...] = ()
+    """Whole allocation after the command; empty when it did not change."""
+    schedule: tuple[ScheduleLine, ...] = ()
+    """Whole schedule after the command; empty when it did not change."""
+    recognised: tuple[RecognisedAmount, ...] = ()
+    """Revenue that this command recognised."""
+    billed_total: Decimal
+    """Net billed on the contract so far, as the platform holds it."""
+    recognised_total: Decimal
+    """Revenue recognised on the contract so far, as the platform holds it."""
+
+class RevenueRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RevenueRejected"):
+    """The platform refused a command."""
+
+    code: str
+    """Stable code."""
+    reason: str
+    """What was found, what was expected, what to do."""
+
+class RevenueAck(Struct, frozen=True, kw_only=True):
+    """Answer of the revenue platform: topic revenue-acks, key contract_id."""
+
+    command_id: str
+    """Command that is answered."""
+    event_id: str
+    """Event that caused it."""
+    context: Context
+    """Traceable context."""
+    answered_at: dt.datetime
+    """When the platform answered, UTC."""
+    body: RevenueAccepted | RevenueRejected
+    """The answer."""
+
+class ReviseEstimate(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ReviseEstimate"):
+    """Revise the transaction price."""
+
+    estimate: EstimateChanged
+    """The new estimate."""
+
+class TerminateContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.TerminateContract"):
+    """End a contract early."""
+
+    termination: ContractTerminated
+    """Terms of the termination."""
+
+class ReverseTransaction(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ReverseTransaction"):
+    """Undo an earlier command of the same contract."""
+
+    reverses_command_id: str
+    """The command that is undone."""
+    reason: str
+    """Why."""
+
+class RunRecognition(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RunRecognition"):
+    """Recognise what is earned and not yet recognised up to the end of a period, for one legal entity."""
+
+    period: str
+    """Accounting period, YYYY-MM."""
+
+class RevenueCommand(Struct, frozen=True, kw_only=True):
+    """A command to the revenue platform: topic revenue-commands, key contract_id."""
+
+    command_id: str
+    """UUIDv5 of contract, event, kind and ordinal: deriving it again gives the same id."""
+    event_id: str
+    """Event that caused it."""
+    effective_date: dt.date
+    """Business date on which it takes effect."""
+    context: Context
+    """Traceable context."""
+    body: EstablishContract | ModifyContract | RecordBilling | RecordUsage | RecordFulfilment | ReviseEstimate | TerminateContract | ReverseTransaction | RunRecognition
+    """What to do."""
+
+class Variance(Struct, frozen=True, kw_only=True):
+    """A difference between two systems, or its end: topic variances, key contract_id."""
+
+    variance_id: str
+    """UUIDv5 of contract, entity, currency, measure and systems."""
+    legal_entity: str
+    """Entity."""
+    currency: str
+    """Currency."""
+    measure: ReconciledMeasure
+    """What is compared."""
+    left_system: str
+    """One side."""
+    left_amount: Decimal
+    """Its amount."""
+    right_system: str
+    """The other side."""
+    right_amount: Decimal
+    """Its amount."""
+    difference: Decimal
+    """Left minus right; 0 when a variance has ended."""
+    at: dt.datetime
+    """When, UTC."""
+    context: Context
+    """Traceable context, with the reconciliation outcome."""
