@@ -64,7 +64,11 @@ def _enum(definition: Schema) -> str:
 
 def _record(definition: Schema, definitions: Mapping[str, Schema], *, tagged: bool) -> str:
     tag = f', tag_field="-type", tag="{NAMESPACE}.{definition["name"]}"' if tagged else ""
-    lines = [f"class {definition['name']}(Struct, frozen=True, kw_only=True{tag}):", _docstring(definition["doc"]), ""]
+    lines = [
+        f"class {definition['name']}(Struct, frozen=True, kw_only=True{tag}):",
+        _docstring(definition["doc"]),
+        "",
+    ]
     for field in definition["fields"]:
         default = f" = {_default(field, definitions)}" if "default" in field else ""
         lines.append(f"    {field['name']}: {_annotation(field['type'])}{default}")

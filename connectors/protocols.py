@@ -1,0 +1,76 @@
+"""What a connector is: small protocols that the posting stage and the reconciliation talk to.
+
+A connector is the only code that knows a foreign system. It is idempotent by command id: executing a command that the
+system already holds returns the first answer and changes nothing (architecture, exactly once, step 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from streams.records import (
+    ErpPosting,
+    PostingAccepted,
+    PostingRejected,
+    RevenueAccepted,
+    RevenueCommand,
+    RevenueRejected,
+)
+
+
+class ConnectorUnavailable(Exception):
+    """The foreign system cannot be reached or has not answered: nothing is known, the same call must be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevenuePosition:
+    """What the revenue platform holds of a contract, net, in its currency."""
+
+    contract_id: str
+    currency: str
+    billed: Decimal
+    recognised: Decimal
+    transaction_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """What the ERP holds on an account: debits less credits."""
+
+    legal_entity: str
+    account: str
+    currency: str
+    balance: Decimal
+
+
+class RevenuePlatform(Protocol):
+    """A revenue recognition platform."""
+
+    def execute(self, commands: Sequence[RevenueCommand]) -> list[RevenueAccepted | RevenueRejected]:
+        """Execute commands in order; one answer a command. Blocking: the stage calls it in a thread.
+
+        Raises ConnectorUnavailable when the outcome is unknown.
+        """
+        ...
+
+    def position(self, contract_id: str) -> RevenuePosition | None:
+        """Return what the platform holds of a contract, or None when it does not know it."""
+        ...
+
+
+class Erp(Protocol):
+    """A general ledger."""
+
+    def post(self, postings: Sequence[ErpPosting]) -> list[PostingAccepted | PostingRejected]:
+        """Post in order; one answer a posting. Blocking: the stage calls it in a thread.
+
+        Raises ConnectorUnavailable when the outcome is unknown.
+        """
+        ...
+
+    def balances(self, contract_id: str | None = None) -> list[AccountBalance]:
+        """Return the balances by entity, account and currency, of everything or of one contract."""
+        ...

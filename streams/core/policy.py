@@ -1,0 +1,107 @@
+"""What finance and integration decide, as values: accounts, entities, late events, approvals, owners, bounds.
+
+Read from `config/*.yaml` by `streams.config`; the core only reads these values. Knows no file and no default of its own:
+every number here has its name, unit and default in `config/`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from streams.records import Owner, ResolvingAction, RootCause, Severity
+
+
+class LatePolicy(StrEnum):
+    """What happens to an event whose effective date lies in a closed period."""
+
+    POST_IN_OPEN_PERIOD = "post_in_open_period"
+    HOLD = "hold"
+
+
+class RejectionPolicy(StrEnum):
+    """What happens when the ERP rejects for good what the revenue platform accepted."""
+
+    HOLD = "hold"
+    COMPENSATE = "compensate"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A legal entity: its books, and the posting accounts of each purpose."""
+
+    name: str
+    functional_currency: str
+    first_open_period: str
+    """First period, YYYY-MM, that was open when the books were taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostingAccounts:
+    """Accounts by purpose; revenue by product line and tax payable by jurisdiction (docs/accounting.md section 7)."""
+
+    receivable: str
+    contract_liability: str
+    contract_asset: str
+    cash: str
+    intercompany_receivable: str
+    intercompany_payable: str
+    revenue: Mapping[str, str]
+    """Product line to account."""
+    tax_payable: Mapping[str, str]
+    """Tax jurisdiction to account."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionRule:
+    """Who acts on an exception of a root cause, how urgent it is, by when, and what can resolve it."""
+
+    owner: Owner
+    severity: Severity
+    sla: dt.timedelta
+    actions: tuple[ResolvingAction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRule:
+    """When a contract change waits for an approver although the parties have approved it."""
+
+    amendment_price_change_over: Decimal | None
+    """Absolute change of price above which an amendment waits, in the contract's currency; None: never."""
+    termination: bool
+    """Whether every termination waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Named bounds on everything that could grow (docs/decisions)."""
+
+    parked_events: int
+    """Events one contract may park; the next one becomes an exception of cause PARKING_OVERFLOW."""
+    parked_for: dt.timedelta
+    """How long an event may stay parked before it becomes an exception."""
+    resend_after: dt.timedelta
+    """How long a command may stay unanswered before it is sent again; doubles with every attempt."""
+    resend_at_most: dt.timedelta
+    """Longest wait between two attempts."""
+    attempts: int
+    """Attempts after which an unanswered command becomes an exception of cause TIMEOUT (and is still resent)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything the core needs to know that is not in the events."""
+
+    entities: Mapping[str, Entity]
+    accounts: PostingAccounts
+    exceptions: Mapping[RootCause, ExceptionRule]
+    approvals: ApprovalRule
+    late: Mapping[str, LatePolicy]
+    """By event type; an event type that is missing here has no accounting date of its own."""
+    erp_rejection: RejectionPolicy
+    variance_tolerance: Decimal
+    """Absolute difference, in the currency's unit, up to which two systems still tie out."""
+    bounds: Bounds
