@@ -42,9 +42,7 @@ class EmbeddedBroker:
     def bootstrap(self) -> str:
         """Where clients connect, as `127.0.0.1:PORT`; RuntimeError before the start."""
         if self._port is None:
-            raise RuntimeError(
-                "the embedded broker has no address before it is started; use it in a with block"
-            )
+            raise RuntimeError("the embedded broker has no address before it is started; use it in a with block")
         return f"{LOOPBACK}:{self._port}"
 
     @property

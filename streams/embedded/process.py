@@ -73,6 +73,7 @@ class ServerProcess:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        user: str | None = None,
     ) -> None:
         self.name = name
         self.log = log
@@ -80,6 +81,7 @@ class ServerProcess:
         self._env = dict(env) if env is not None else None
         self._cwd = cwd
         self._stop_signal = stop_signal
+        self._user = user
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -95,9 +97,7 @@ class ServerProcess:
     def start(self, ready: Callable[[], bool], *, seconds: float) -> None:
         """Start, return once `ready` holds; ServerFailedError if it dies or `seconds` pass first."""
         if self.running:
-            raise ServerFailedError(
-                f"{self.name} already runs with pid {self.pid}; stop it before starting it"
-            )
+            raise ServerFailedError(f"{self.name} already runs with pid {self.pid}; stop it before starting it")
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as out:
             self._child = subprocess.Popen(
@@ -109,6 +109,8 @@ class ServerProcess:
                 cwd=self._cwd,
                 # A group of its own: Ctrl-C reaches tieout alone, which then stops its servers in order.
                 start_new_session=True,
+                user=self._user,
+                extra_groups=[] if self._user is not None else None,
             )
         try:
             wait_until(lambda: not self.running or ready(), seconds=seconds, what=f"{self.name} ready")
@@ -149,7 +151,5 @@ class ServerProcess:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal (SIGSTOP and SIGCONT to pause and resume); ServerFailedError when it does not run."""
         if self._child is None or self._child.poll() is not None:
-            raise ServerFailedError(
-                f"{self.name} does not run, so it cannot be sent {number.name}; start it first"
-            )
+            raise ServerFailedError(f"{self.name} does not run, so it cannot be sent {number.name}; start it first")
         self._child.send_signal(number)

@@ -41,8 +41,11 @@ def new_node(node_id: int = 1) -> Node:
 
 
 def new_cluster_id() -> str:
-    """A cluster id in Kafka's form: a UUID in URL-safe base64."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+    """A cluster id in Kafka's form: a UUID in URL-safe base64 that no command line takes for an option."""
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+        if not text.startswith("-"):
+            return text
 
 
 class KafkaServer:
@@ -180,8 +183,7 @@ class KafkaServer:
             "node.id": str(self.node.node_id),
             "controller.quorum.voters": voters,
             "listeners": (
-                f"PLAINTEXT://{LOOPBACK}:{self.node.client_port},"
-                f"CONTROLLER://{LOOPBACK}:{self.node.controller_port}"
+                f"PLAINTEXT://{LOOPBACK}:{self.node.client_port},CONTROLLER://{LOOPBACK}:{self.node.controller_port}"
             ),
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "controller.listener.names": "CONTROLLER",

@@ -69,9 +69,7 @@ def _run_maven(command: list[str], name: str) -> None:
     said = ""
     for attempt in range(1, _MAVEN_ATTEMPTS + 1):
         try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=_MAVEN_SECONDS, check=False
-            )
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_MAVEN_SECONDS, check=False)
         except subprocess.TimeoutExpired as late:
             raise FetchFailedError(
                 f"Maven did not fetch {name} within {_MAVEN_SECONDS} s: {' '.join(command)}"
@@ -80,9 +78,7 @@ def _run_maven(command: list[str], name: str) -> None:
             return
         said = (done.stdout + done.stderr).strip()
         print(f"Maven could not fetch {name}, attempt {attempt} of {_MAVEN_ATTEMPTS}", file=sys.stderr)
-    raise FetchFailedError(
-        f"Maven could not fetch {name}; check the network and Maven's settings. It said:\n{said}"
-    )
+    raise FetchFailedError(f"Maven could not fetch {name}; check the network and Maven's settings. It said:\n{said}")
 
 
 @contextmanager
