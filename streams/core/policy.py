@@ -1,6 +1,6 @@
 """What finance and integration decide, as values: accounts, entities, late events, approvals, owners, bounds.
 
-Read from `config/*.yaml` by `streams.config`; the core only reads these values. Knows no file and no default of its own:
+Read from `config/*.yaml` by `streams.config`; the core only reads these values. Knows no file and no default:
 every number here has its name, unit and default in `config/`.
 """
 

@@ -1,0 +1,168 @@
+"""The state of one contract in orchestration: an immutable value, kept in the contract's state table.
+
+It holds only what is still open (parked events, commands in flight) and the few totals that the next decision needs;
+history lies in the topics. Knows no decision: those are in `streams.core.orchestration`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from streams.core.money import ZERO
+from streams.records import (
+    CommercialEvent,
+    ContractState,
+    ErpPosting,
+    RevenueAccepted,
+    RevenueCommand,
+    RevenueRejected,
+    RootCause,
+)
+
+
+class Wait(StrEnum):
+    """What a parked event waits for."""
+
+    CONTRACT = "contract"
+    VERSION = "version"
+    REVENUE = "revenue"
+    SEQUENCE = "sequence"
+    DOCUMENT = "document"
+    APPROVAL = "approval"
+
+    @property
+    def root_cause(self) -> RootCause:
+        """Return the cause of the exception that an event becomes when it has waited too long."""
+        return _ROOT_CAUSES[self]
+
+
+_ROOT_CAUSES = {
+    Wait.CONTRACT: RootCause.UNKNOWN_CONTRACT,
+    Wait.VERSION: RootCause.VERSION_GAP,
+    Wait.REVENUE: RootCause.TIMEOUT,
+    Wait.SEQUENCE: RootCause.SEQUENCE_GAP,
+    Wait.DOCUMENT: RootCause.SEQUENCE_GAP,
+    Wait.APPROVAL: RootCause.APPROVAL_NEEDED,
+}
+
+
+class Parked(Struct, frozen=True):
+    """An event that came before it could be applied, in order of arrival."""
+
+    event: CommercialEvent
+    wait: Wait
+    reason: str
+    since: dt.datetime
+
+
+class InFlight(Struct, frozen=True):
+    """An admitted event (or a step of one) on its way, in order of admission.
+
+    `command` is None when the event does not concern revenue. The answer is kept until everything before it is done,
+    so that answers out of order still take effect in order.
+    """
+
+    event: CommercialEvent
+    command: RevenueCommand | None
+    sent_at: dt.datetime
+    attempts: int = 1
+    answer: RevenueAccepted | RevenueRejected | None = None
+    reverses: CommercialEvent | None = None
+    """The event whose effect this step takes back: a correction or a compensation."""
+    compensates: bool = False
+    """Whether the ERP never took what is taken back, so that only revenue is reversed."""
+
+    @property
+    def done(self) -> bool:
+        return self.command is None or self.answer is not None
+
+
+class PendingPosting(Struct, frozen=True):
+    """A released posting without a final answer; `held` waits for an operator and is not resent."""
+
+    posting: ErpPosting
+    event: CommercialEvent
+    sent_at: dt.datetime
+    attempts: int = 1
+    held: bool = False
+
+
+class Contract(Struct, frozen=True, omit_defaults=True):
+    """One contract. Amounts are net, in the contract's currency."""
+
+    contract_id: str
+    legal_entity: str = ""
+    customer_account: str = ""
+    currency: str = ""
+    state: ContractState = ContractState.ACTIVE
+    version: int = 0
+    """Version in force: the latest that the revenue platform has accepted; 0 before that."""
+    billed: Decimal = ZERO
+    recognised: Decimal = ZERO
+    entities: tuple[str, ...] = ()
+    """Entities that perform an obligation of the contract."""
+    closed: dict[str, str] = {}
+    """Last closed period, YYYY-MM, by legal entity, as far as it has reached this contract."""
+    sequences: dict[str, int] = {}
+    """Last admitted sequence by source system."""
+    offsets: dict[str, int] = {}
+    """Last input offset by topic that changed this contract (protocol step 5)."""
+    approved: tuple[str, ...] = ()
+    """Parked events that an operator has approved."""
+    parked: tuple[Parked, ...] = ()
+    queue: tuple[InFlight, ...] = ()
+    postings: tuple[PendingPosting, ...] = ()
+
+    @property
+    def position(self) -> Decimal:
+        """Net contract position: above 0 a contract liability, below 0 a contract asset (ASC 606-10-45-1)."""
+        return self.billed - self.recognised
+
+    @property
+    def changing(self) -> bool:
+        """Whether a new version is on its way to the revenue platform: nothing is admitted until its answer."""
+        return any(step.command is not None and changes_version(step.event) for step in self.queue)
+
+
+class Document(Struct, frozen=True):
+    """An admitted transaction that later events may refer to: to pay, to credit, to correct."""
+
+    event: CommercialEvent
+    revenue_command_id: str | None = None
+    void: bool = False
+    """Rejected or reversed: it can no longer be referred to."""
+
+
+class Memory(Protocol):
+    """What the stage remembers beyond the contract's state: event ids seen, and documents by contract."""
+
+    def seen(self, event_id: str) -> int | None:
+        """Return the input offset at which the event id was first seen, or None."""
+        ...
+
+    def document(self, contract_id: str, key: str) -> Document | None:
+        """Return a document by `document_key`, or None."""
+        ...
+
+
+def transaction_key(source_transaction_id: str) -> str:
+    """Return the key of a document by source transaction."""
+    return f"txn:{source_transaction_id}"
+
+
+def invoice_key(invoice_id: str) -> str:
+    """Return the key of a document by invoice number."""
+    return f"inv:{invoice_id}"
+
+
+_CHANGES = frozenset({"ContractSigned", "ContractAmended", "ContractRenewed", "ContractTerminated"})
+
+
+def changes_version(event: CommercialEvent) -> bool:
+    """Tell whether an event creates a version of its contract."""
+    return event.event_type in _CHANGES
