@@ -1,0 +1,31 @@
+"""Why a stage stops. Every one of these ends the worker with a non-zero exit: the supervisor restarts it."""
+
+from __future__ import annotations
+
+
+class TransportError(Exception):
+    """Base of everything this package raises on its own account."""
+
+
+class SettingsError(TransportError):
+    """A setting or declaration that cannot work; the message names it."""
+
+
+class TopicsNotReady(TransportError):
+    """Topics are missing or their partition counts do not fit together."""
+
+
+class RecoveryFailed(TransportError):
+    """A changelog could not be read to its end."""
+
+
+class CommitFailed(TransportError):
+    """A transaction was not committed: neither outputs, state nor input offsets of its batch took effect."""
+
+
+class OwnershipLost(CommitFailed):
+    """Another worker has taken over this partition; this one must not go on."""
+
+
+class StageFailed(TransportError):
+    """A stage stopped by itself; the cause is chained."""

@@ -1,0 +1,196 @@
+"""One partition that this worker owns: its stores, its producer, its lock, and the protocol of a batch.
+
+Life of a partition: created when the group assigns it, opened in the background (fence the earlier owner, recover
+the stores, learn the input offsets), then batches and timer ticks one at a time under its lock, then closed after
+the one in hand. It knows nothing of Faust.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import Protocol
+
+from streams.transport.producer import ChangelogWrite, PartitionProducer
+from streams.transport.records import Batch, Record
+from streams.transport.table import Deleted, MemoryStore, Table
+from streams.transport.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+BatchHandler = Callable[[Batch, Transaction], Awaitable[None]]
+TimerHandler = Callable[[int, Transaction], Awaitable[None]]
+Stores = dict[Table[object], MemoryStore[object]]
+Recover = Callable[[int, Stores, Event], Mapping[str, int]]
+OffsetCommit = Callable[[str, int, int], Awaitable[None]]
+
+
+class FetchedRecord(Protocol):
+    """What the consumer's driver hands over for each record."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    offset: int
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The group generation under which a partition was assigned; `token` is librdkafka's form of it."""
+
+    generation: int
+    token: bytes
+
+
+class Partition:
+    """See the module. All methods run in the event loop; blocking work goes to `io`."""
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        membership: Membership,
+        stores: Stores,
+        producer: PartitionProducer,
+        io: Executor,
+        recover: Recover,
+        commit_offset: OffsetCommit | None,
+    ) -> None:
+        self.number = number
+        self.membership = membership
+        self.stores = stores
+        self._producer = producer
+        self._io = io
+        self._recover = recover
+        self._commit_offset = commit_offset
+        self._next_offsets: dict[str, int] = {}
+        self._lock = asyncio.Lock()
+        self._cancelled = Event()
+        self._closed = False
+        self._opening: asyncio.Task[None] = asyncio.create_task(self._open())
+
+    @property
+    def opening(self) -> asyncio.Task[None]:
+        """Done when the stores are recovered; carries the error if they could not be."""
+        return self._opening
+
+    @property
+    def is_ready(self) -> bool:
+        return (
+            self._opening.done()
+            and not self._closed
+            and not self._opening.cancelled()
+            and self._opening.exception() is None
+        )
+
+    @property
+    def is_settled(self) -> bool:
+        """No work in hand: the stores stand at a committed point."""
+        return self._opening.done() and not self._lock.locked()
+
+    def refuse_work(self) -> None:
+        """Take no more work; the batch in hand goes on."""
+        self._closed = True
+        self._cancelled.set()
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._io, self._producer.open)
+        if self._cancelled.is_set():
+            return
+        offsets = await loop.run_in_executor(self._io, self._recover, self.number, self.stores, self._cancelled)
+        self._next_offsets.update(offsets)
+        sizes = {table.name: len(store.values) for table, store in self.stores.items()}
+        log.info("partition %d ready, tables %s, input from %s", self.number, sizes, self._next_offsets)
+
+    async def process(self, topic: str, fetched: Sequence[FetchedRecord], handler: BatchHandler) -> None:
+        """Run the handler over what of the fetch is new, and commit. Any error means nothing took effect."""
+        await asyncio.wait([self._opening])
+        async with self._lock:
+            if not self.is_ready:
+                return
+            records = self._new_records(topic, fetched)
+            if not records:
+                return
+            with self._all_or_nothing_more():
+                transaction = Transaction(self.number, self.stores)
+                await handler(Batch(topic, self.number, records), transaction)
+                await self._commit(transaction, {topic: records[-1].offset + 1})
+
+    async def tick(self, handler: TimerHandler) -> None:
+        """Run a timer's handler in a transaction of its own, when the partition is ready."""
+        if not self.is_ready:
+            return
+        async with self._lock:
+            if not self.is_ready:
+                return
+            with self._all_or_nothing_more():
+                transaction = Transaction(self.number, self.stores)
+                await handler(self.number, transaction)
+                if not transaction.is_empty:
+                    await self._commit(transaction, {})
+
+    async def close(self, timeout: float) -> None:
+        """Take no more work, finish the batch in hand, give up the producer.
+
+        A batch that takes longer than `timeout` seconds is left behind; its commit will be refused by the broker.
+        """
+        self.refuse_work()
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.wait([self._opening])
+                async with self._lock:
+                    self._producer.close()
+        except TimeoutError:
+            log.warning("partition %d: the batch in hand did not finish within %s s", self.number, timeout)
+
+    @contextmanager
+    def _all_or_nothing_more(self) -> Iterator[None]:
+        """After a failure nothing else may run here: a later batch would commit offsets beyond the failed one.
+
+        It has to happen before the lock is free again, since the next batch already waits for it.
+        """
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            if failed:
+                self.refuse_work()
+
+    def _new_records(self, topic: str, fetched: Sequence[FetchedRecord]) -> list[Record]:
+        """Drop what an earlier commit covers: the driver may fetch from an older position than the group's."""
+        start = self._next_offsets.get(topic, 0)
+        return [
+            Record(record.key, record.value, record.headers, record.offset, record.timestamp)
+            for record in fetched
+            if record.offset >= start
+        ]
+
+    async def _commit(self, transaction: Transaction, input_offsets: Mapping[str, int]) -> None:
+        committed = await asyncio.get_running_loop().run_in_executor(self._io, self._write, transaction, input_offsets)
+        for table, changes in transaction.changes.items():
+            self.stores[table].apply(changes, committed[table.changelog_topic])
+        self._next_offsets.update(input_offsets)
+        if self._commit_offset is not None:
+            for topic, offset in input_offsets.items():
+                await self._commit_offset(topic, self.number, offset)
+
+    def _write(self, transaction: Transaction, input_offsets: Mapping[str, int]) -> Mapping[str, int]:
+        changelogs = [
+            ChangelogWrite(
+                table.changelog_topic,
+                [(key, None if isinstance(value, Deleted) else table.encode(value)) for key, value in changes.items()],
+            )
+            for table, changes in transaction.changes.items()
+        ]
+        committed = self._producer.commit(
+            self.number, transaction.outputs, changelogs, input_offsets, self.membership.token
+        )
+        return committed.changelog_offsets

@@ -1,0 +1,102 @@
+"""What a handler does to the world, held back until it has returned.
+
+A transaction only collects: records to send, and changes to tables on an overlay over the partition's stores. It
+knows no client; committing it is the partition's work. A handler that raises leaves nothing to undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar, cast
+
+from streams.transport.records import Headers, Output
+from streams.transport.table import Deleted, MemoryStore, Table
+
+V = TypeVar("V")
+Stores = Mapping[Table[object], MemoryStore[object]]
+Changes = dict[bytes, object | Deleted]
+
+
+class Transaction:
+    """One micro-batch (or timer tick) on one partition: all of its effects are committed together or not at all."""
+
+    __slots__ = ("_changes", "_outputs", "_stores", "partition")
+
+    def __init__(self, partition: int, stores: Stores) -> None:
+        self.partition = partition
+        self._stores = stores
+        self._outputs: list[Output] = []
+        self._changes: dict[Table[object], Changes] = {}
+
+    def send(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+    ) -> None:
+        """Produce a record if and when this transaction commits.
+
+        Without `partition` the key decides, by murmur2 as Java's default partitioner; without `timestamp_ms`
+        (milliseconds since the epoch) the time of the commit.
+        """
+        number = -1 if partition is None else partition
+        self._outputs.append(Output(topic, key, value, headers, number, timestamp_ms))
+
+    def get(self, table: Table[V], key: bytes) -> V | None:
+        """The value as this transaction sees it: its own change first, then what is committed."""
+        known = cast(Table[object], table)
+        changed = self._changes.get(known)
+        if changed is not None and key in changed:
+            value = changed[key]
+            return None if isinstance(value, Deleted) else cast(V, value)
+        return cast("V | None", self._stores[known].get(key))
+
+    def put(self, table: Table[V], key: bytes, value: V) -> None:
+        """Set a key; `None` is not a value, use `delete`."""
+        if value is None:
+            raise ValueError(f"table {table.name}: the value for key {key!r} is None; use delete to remove a key")
+        self._changes_of(table)[key] = value
+
+    def delete(self, table: Table[V], key: bytes) -> None:
+        """Remove a key; one that is not there is no error."""
+        self._changes_of(table)[key] = Deleted.KEY
+
+    def items(self, table: Table[V]) -> Iterator[tuple[bytes, V]]:
+        """This partition's keys and values, with the transaction's changes up to the moment of the call."""
+        known = cast(Table[object], table)
+        changed = dict(self._changes.get(known, {}))
+        return cast("Iterator[tuple[bytes, V]]", _merged(self._stores[known], changed))
+
+    @property
+    def outputs(self) -> list[Output]:
+        return self._outputs
+
+    @property
+    def changes(self) -> Mapping[Table[object], Changes]:
+        return self._changes
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._outputs and not self._changes
+
+    def _changes_of(self, table: Table[V]) -> Changes:
+        known = cast(Table[object], table)
+        changes = self._changes.get(known)
+        if changes is None:
+            if known not in self._stores:
+                raise KeyError(f"table {table.name} does not belong to this stage; declare it with stage.table")
+            changes = self._changes[known] = {}
+        return changes
+
+
+def _merged(store: MemoryStore[object], changed: Changes) -> Iterator[tuple[bytes, object]]:
+    for key, value in store.items():
+        if key not in changed:
+            yield key, value
+    for key, value in changed.items():
+        if not isinstance(value, Deleted):
+            yield key, value

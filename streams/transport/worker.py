@@ -1,0 +1,76 @@
+"""Running stages in a process: start, wait for a signal or a failure, stop within a bound, answer an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+
+from streams.transport.errors import StageFailed
+from streams.transport.stage import Stage
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN_SECONDS = 9.0
+_CHATTY = ("faust", "mode", "aiokafka", "streams.transport.app", "streams.transport.driver")
+
+
+def quiet_framework_logging() -> None:
+    """Keep Faust's and aiokafka's start-up chatter out of the log; warnings and errors stay."""
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+async def run_stages(*stages: Stage, stop: asyncio.Event) -> None:
+    """Run until `stop` is set; raises StageFailed, with the cause chained, when a stage stops by itself."""
+    running: list[Stage] = []
+    try:
+        for stage in stages:
+            running.append(stage)
+            await stage.app.start()
+        await _first(stop, stages)
+    finally:
+        await _stop_all(running)
+
+
+async def _first(stop: asyncio.Event, stages: Sequence[Stage]) -> None:
+    stopped = asyncio.create_task(stop.wait())
+    ended = {asyncio.create_task(stage.app.wait_until_stopped()): stage for stage in stages}
+    waiting: set[asyncio.Task[object]] = {stopped, *ended}
+    try:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+    for task, stage in ended.items():
+        if task in done and stopped not in done:
+            cause = stage.app.crash_reason
+            raise StageFailed(f"{stage.app_id} stopped: {cause or 'the framework ended it'}") from cause
+
+
+async def _stop_all(stages: Sequence[Stage]) -> None:
+    try:
+        async with asyncio.timeout(SHUTDOWN_SECONDS):
+            await asyncio.gather(*(stage.app.stop() for stage in stages))
+    except TimeoutError as late:
+        raise StageFailed(f"the stages did not stop within {SHUTDOWN_SECONDS} s") from late
+
+
+def run_worker(*stages: Stage) -> int:
+    """Run stages until SIGTERM or SIGINT; the exit code is 0 after a clean stop and 1 after a failure."""
+    quiet_framework_logging()
+    try:
+        asyncio.run(_until_signalled(stages))
+    except StageFailed as failure:
+        log.critical("%s", failure, exc_info=failure.__cause__)
+        return 1
+    return 0
+
+
+async def _until_signalled(stages: Sequence[Stage]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run_stages(*stages, stop=stop)

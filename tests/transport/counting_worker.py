@@ -1,0 +1,90 @@
+"""The program under test: counts records per key in a table and forwards each with the count it reached.
+
+Run as `python -m tests.transport.counting_worker '{"broker": ..., ...}'`; prints one JSON line per thing that the
+tests wait for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+
+from streams.transport import Batch, Stage, StageSettings, Transaction, run_worker
+
+POISON = b"poison"
+
+
+@dataclass(frozen=True)
+class Job:
+    app_id: str
+    broker: str
+    source: str
+    target: str
+    ticks: str | None = None
+    transactional: bool = True
+    poison: bool = False
+    settings: dict[str, float] = field(default_factory=dict)
+
+
+def say(**event: object) -> None:
+    print(json.dumps(event), flush=True)
+
+
+def build(job: Job) -> Stage:
+    settings = StageSettings(transactional=job.transactional, **job.settings)  # type: ignore[arg-type]
+    stage = Stage(job.app_id, job.broker, settings=settings)
+    counts = stage.table("counts", encode=lambda count: b"%d" % count, decode=int)
+    handled = 0
+
+    async def count(batch: Batch, tx: Transaction) -> None:
+        nonlocal handled
+        for record in batch.records:
+            if job.poison and record.value == POISON:
+                raise ValueError("a poisoned record")
+            assert record.key is not None
+            reached = (tx.get(counts, record.key) or 0) + 1
+            tx.put(counts, record.key, reached)
+            tx.send(job.target, key=record.key, value=b"%s:%d" % (record.value or b"", reached))
+        handled += len(batch.records)
+        say(handled=handled, at=time.time(), cpu=time.process_time())
+
+    async def tick(partition: int, tx: Transaction) -> None:
+        assert job.ticks is not None
+        total = sum(value for _, value in tx.items(counts))
+        tx.send(job.ticks, key=b"%d" % partition, value=b"%d" % total, partition=partition)
+
+    stage.consume(job.source, handler=count)
+    if job.ticks is not None:
+        stage.every(0.5, handler=tick)
+    return stage
+
+
+def report_ready(stage: Stage) -> None:
+    """Print the ready partitions whenever they change."""
+    last: list[int] | None = None
+    while True:
+        ready = sorted(stage.ready_partitions)
+        if ready != last:
+            say(ready=ready)
+            last = ready
+        time.sleep(0.05)
+
+
+async def _made_in_a_loop(job: Job) -> Stage:
+    return build(job)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    job = Job(**json.loads(sys.argv[1]))
+    stage = build(job)
+    threading.Thread(target=report_ready, args=(stage,), daemon=True).start()
+    return run_worker(stage)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
