@@ -1,0 +1,181 @@
+"""The shape of every file in `config/` but `tieout.yaml`, as pydantic models; their descriptions say what the keys mean.
+
+Checks one file by itself; what must agree between files is checked by `streams.config.policy`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal
+from enum import IntEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from streams.config.chart import AccountType
+from streams.core.policy import LatePolicy, RejectionPolicy
+from streams.records import Owner, ResolvingAction, RootCause, Severity
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("1 to 64 letters, digits, dots, dashes or underscores, with a letter or digit first")
+    return value
+
+
+def _period(value: str) -> str:
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
+        raise ValueError("a period YYYY-MM, for example 2026-01")
+    return value
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("an ISO 4217 currency of three capital letters, for example USD")
+    return value
+
+
+class Weekday(IntEnum):
+    """A day of the week, Monday 0."""
+
+    MONDAY = 0
+    TUESDAY = 1
+    WEDNESDAY = 2
+    THURSDAY = 3
+    FRIDAY = 4
+    SATURDAY = 5
+    SUNDAY = 6
+
+
+def _weekday(value: object) -> object:
+    names = {day.name.lower(): day for day in Weekday}
+    if not isinstance(value, str) or value.lower() not in names:
+        raise ValueError(f"one of {', '.join(names)}")
+    return names[value.lower()]
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Period = Annotated[str, AfterValidator(_period)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Amount = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4, allow_inf_nan=False)]
+Day = Annotated[Weekday, BeforeValidator(_weekday)]
+
+
+class FileModel(BaseModel):
+    """A mapping in a file: unknown keys are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AccountEntry(FileModel):
+    name: Text = Field(description="name for a reader")
+    type: AccountType = Field(description="asset, liability, equity, revenue or expense")
+
+
+class AccountsFile(FileModel):
+    """accounts.yaml"""
+
+    accounts: dict[Name, AccountEntry] = Field(description="accounts by number", min_length=1)
+
+
+class PurposeAccounts(FileModel):
+    receivable: Name = Field(description="account of what customers owe; an asset")
+    contract_liability: Name = Field(description="account of billed before earned; a liability")
+    contract_asset: Name = Field(description="account of earned before billed; an asset")
+    cash: Name = Field(description="account of money received; an asset")
+    intercompany_receivable: Name = Field(description="account of what another entity owes; an asset")
+    intercompany_payable: Name = Field(description="account of what is owed to another entity; a liability")
+
+
+class PostingRulesFile(FileModel):
+    """posting_rules.yaml"""
+
+    accounts: PurposeAccounts = Field(description="accounts by purpose")
+    revenue: dict[Name, Name] = Field(description="revenue account by product line", min_length=1)
+
+
+class EntityEntry(FileModel):
+    functional_currency: Currency = Field(description="ISO 4217 currency of the entity's books")
+    first_open_period: Period = Field(description="first period, YYYY-MM, that was open when the books were taken over")
+    calendar: Name = Field(description="business calendar, one of calendars.yaml")
+
+
+class EntitiesFile(FileModel):
+    """entities.yaml"""
+
+    entities: dict[Name, EntityEntry] = Field(description="legal entities by name", min_length=1)
+
+
+class JurisdictionEntry(FileModel):
+    account: Name = Field(description="account of tax payable; a liability")
+    description: Text = Field(description="the authority, for a reader")
+
+
+class TaxFile(FileModel):
+    """tax.yaml"""
+
+    jurisdictions: dict[Name, JurisdictionEntry] = Field(description="tax jurisdictions by name")
+
+
+class CloseWindowEntry(FileModel):
+    days_before_month_end: int = Field(ge=0, le=14, description="last days of a month that belong to the close window")
+    days_after_month_end: int = Field(ge=0, le=14, description="first days of the next month that belong to it")
+
+
+class CalendarEntry(FileModel):
+    weekend: list[Day] = Field(description="free days of the week", max_length=6)
+    holidays: dict[dt.date, Text] = Field(default_factory=dict, description="free days, YYYY-MM-DD, and their names")
+    close_window: CloseWindowEntry = Field(description="days in which the books are closed")
+
+
+class CalendarsFile(FileModel):
+    """calendars.yaml"""
+
+    calendars: dict[Name, CalendarEntry] = Field(description="business calendars by name", min_length=1)
+
+
+class ExceptionEntry(FileModel):
+    owner: Owner = Field(description="team that must act")
+    severity: Severity = Field(description="how urgent it is")
+    sla_hours: Decimal = Field(gt=0, le=8760, description="hours until it must be resolved")
+    sla_hours_in_close_window: Decimal | None = Field(
+        default=None, gt=0, le=8760, description="hours when it is opened in the close window; missing: the same"
+    )
+    actions: list[ResolvingAction] = Field(min_length=1, description="what can resolve it")
+
+
+class ExceptionsFile(FileModel):
+    """exceptions.yaml"""
+
+    exceptions: dict[RootCause, ExceptionEntry] = Field(description="rules by root cause")
+
+
+class ApprovalsEntry(FileModel):
+    amendment_price_change_over: Amount | None = Field(
+        description="absolute price change above which an amendment waits for approval; null: never"
+    )
+    termination: bool = Field(description="whether every termination waits for approval")
+
+
+class BoundsEntry(FileModel):
+    parked_events: int = Field(ge=1, le=100_000, description="events one contract may park")
+    parked_for_hours: Decimal = Field(gt=0, le=87_600, description="hours an event may stay parked")
+    resend_after_seconds: Decimal = Field(gt=0, le=86_400, description="seconds until an unanswered command is resent")
+    resend_at_most_seconds: Decimal = Field(
+        gt=0, le=86_400, description="longest wait between two attempts, in seconds"
+    )
+    attempts: int = Field(ge=1, le=1000, description="attempts after which an unanswered command is an exception")
+
+
+class PoliciesFile(FileModel):
+    """policies.yaml"""
+
+    late_events: dict[str, LatePolicy] = Field(description="what happens to a late event, by event type")
+    erp_rejection: RejectionPolicy = Field(description="what happens when the ERP refuses for good")
+    approvals: ApprovalsEntry = Field(description="what waits for an approver")
+    variance_tolerance: Amount = Field(description="difference, in the currency's unit, up to which systems tie out")
+    bounds: BoundsEntry = Field(description="limits of everything that can grow")
