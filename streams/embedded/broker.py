@@ -7,13 +7,14 @@ Apache Kafka is in docs/decisions/0001-embedded-broker.md. It must not know any 
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 from types import TracebackType
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.embedded.process import LOOPBACK, ServerFailedError, ServerProcess, free_port
+from streams.embedded.process import LOOPBACK, ServerFailedError, ServerProcess, free_port, listens
 
 _START_SECONDS = 20.0
 _PROBE_SECONDS = 2.0
@@ -77,6 +78,8 @@ class EmbeddedBroker:
 
     def _launch(self, binary: Path, port: int) -> ServerProcess:
         address = f"tcp://{LOOPBACK}:{port}"
+        # An id of its own, so that another broker on a port we wanted is not taken for ours.
+        cluster_id = f"tieout-{uuid.uuid4()}"
         process = ServerProcess(
             "embedded broker (Tansu)",
             [
@@ -85,13 +88,13 @@ class EmbeddedBroker:
                 f"--listener-url={address}",
                 f"--advertised-listener-url={address}",
                 "--storage-engine=memory://tansu/",
-                "--cluster-id=tieout",
+                f"--cluster-id={cluster_id}",
             ],
             log=self.log,
             env={**os.environ, "RUST_LOG": os.environ.get("RUST_LOG", "warn"), "NO_COLOR": "1"},
             cwd=self._data_dir,
         )
-        process.start(lambda: answers_metadata(f"{LOOPBACK}:{port}"), seconds=_START_SECONDS)
+        process.start(lambda: answers_metadata(f"{LOOPBACK}:{port}", cluster_id=cluster_id), seconds=_START_SECONDS)
         return process
 
     def stop(self) -> None:
@@ -134,10 +137,13 @@ def find_binary() -> Path:
         ) from missing
 
 
-def answers_metadata(bootstrap: str, *, brokers: int = 1) -> bool:
-    """Whether a real metadata request is answered and names at least so many brokers."""
+def answers_metadata(bootstrap: str, *, cluster_id: str, brokers: int = 1) -> bool:
+    """Whether the cluster of that id answers a real metadata request and names at least so many brokers."""
+    if not listens(bootstrap):  # at once, where a metadata request would wait for its timeout
+        return False
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": 2000})
     try:
-        return len(admin.list_topics(timeout=_PROBE_SECONDS).brokers) >= brokers
+        cluster = admin.list_topics(timeout=_PROBE_SECONDS)
     except KafkaException:
         return False
+    return cluster.cluster_id == cluster_id and len(cluster.brokers) >= brokers

@@ -20,6 +20,7 @@ LOOPBACK = "127.0.0.1"
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _PORT_ATTEMPTS = 200
 _POLL_SECONDS = 0.05
+_CONNECT_SECONDS = 1.0
 _LOG_TAIL_LINES = 15
 
 
@@ -42,6 +43,16 @@ def free_port() -> int:
         f"no free port on {LOOPBACK} between {_FIRST_PORT} and {_LAST_PORT} after {_PORT_ATTEMPTS} tries; "
         "stop what listens there"
     )
+
+
+def listens(address: str) -> bool:
+    """Whether something accepts connections on `HOST:PORT`."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, what: str) -> None:

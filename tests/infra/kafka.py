@@ -101,7 +101,7 @@ class KafkaServer:
 
     def answers(self, brokers: int = 1) -> bool:
         """Whether it answers a metadata request that names at least so many brokers."""
-        return answers_metadata(self.bootstrap, brokers=brokers)
+        return answers_metadata(self.bootstrap, cluster_id=self._cluster_id, brokers=brokers)
 
     def stop(self) -> None:
         """Shut down in order."""

@@ -1,0 +1,65 @@
+# `make help` lists what there is. A machine with Python 3.11 or later and make is enough.
+
+# The newest Python last: its wheels come last, too.
+PYTHON_CANDIDATES := python3.13 python3.12 python3.11 python3 python python3.14
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP_STAMP := $(VENV)/.installed
+SOURCES := streams connectors tests
+# Where the tests keep servers fetched once (tests/infra/component.py reads the same variable).
+export TIEOUT_TEST_CACHE ?= $(CURDIR)/.work
+
+# $(call step,NAME,COMMAND): run, and say how long it took, also when it fails.
+define step
+@started=$$(date +%s); echo "== $(1)"; \
+status=0; { $(2); } || status=$$?; \
+echo "== $(1): $$(( $$(date +%s) - started )) s"; \
+exit $$status
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help setup servers test check demo clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(SETUP_STAMP) ## make .venv and install tieout with what its development needs
+
+$(SETUP_STAMP): pyproject.toml
+	$(call step,setup,$(MAKE) --no-print-directory -s .venv-filled)
+	@touch $@
+
+.PHONY: .venv-filled
+.venv-filled:
+	@PYTHON=; for candidate in $(PYTHON_CANDIDATES); do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then PYTHON=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$PYTHON" ]; then \
+	  echo "tieout needs Python 3.11 or later; none of $(PYTHON_CANDIDATES) on PATH is. Install one, for example: apt-get install python3 python3-venv" >&2; exit 1; \
+	fi; \
+	if ! [ -x $(BIN)/python ]; then \
+	  if ! "$$PYTHON" -c 'import venv, ensurepip' 2>/dev/null; then \
+	    echo "$$PYTHON cannot make a virtual environment: it has no venv or ensurepip. Install it, for example: apt-get install python3-venv" >&2; exit 1; \
+	  fi; \
+	  "$$PYTHON" -m venv $(VENV); \
+	fi; \
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --retries 10 -e '.[dev]'
+
+servers: $(SETUP_STAMP) ## fetch the jars of Apache Kafka and the schema registry, where Java and Maven are
+	$(call step,servers for the tests,$(BIN)/python -m tests.infra.maven)
+
+test: servers ## all tests; the last lines say what could not be tested here
+	$(call step,test,$(BIN)/python -m pytest)
+
+check: $(SETUP_STAMP) ## style, types, import rules
+	$(call step,ruff check,$(BIN)/ruff check $(SOURCES))
+	$(call step,ruff format,$(BIN)/ruff format --check $(SOURCES))
+	$(call step,mypy,$(BIN)/mypy)
+	$(call step,import rules,$(BIN)/lint-imports)
+
+demo: $(SETUP_STAMP) ## play the scenario through all stages; KEEP=1 leaves it running
+	$(BIN)/tieout demo $(if $(KEEP),--keep)
+
+clean: ## remove everything that setup, tests and builds made here
+	rm -rf $(VENV) .work build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
