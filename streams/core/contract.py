@@ -22,6 +22,7 @@ from streams.records import (
     RevenueCommand,
     RevenueRejected,
     RootCause,
+    SourceRecord,
 )
 
 
@@ -58,6 +59,8 @@ class Parked(Struct, frozen=True):
     wait: Wait
     reason: str
     since: dt.datetime
+    source: SourceRecord
+    """Where it was read, without the payload."""
 
 
 class InFlight(Struct, frozen=True):
@@ -69,6 +72,8 @@ class InFlight(Struct, frozen=True):
 
     event: CommercialEvent
     command: RevenueCommand | None
+    posting_date: dt.date
+    """Accounting date of what is posted, fixed on admission: a period that closes meanwhile does not move it."""
     sent_at: dt.datetime
     attempts: int = 1
     answer: RevenueAccepted | RevenueRejected | None = None
@@ -99,7 +104,7 @@ class Contract(Struct, frozen=True, omit_defaults=True):
     legal_entity: str = ""
     customer_account: str = ""
     currency: str = ""
-    state: ContractState = ContractState.ACTIVE
+    terminated: bool = False
     version: int = 0
     """Version in force: the latest that the revenue platform has accepted; 0 before that."""
     billed: Decimal = ZERO
@@ -127,6 +132,15 @@ class Contract(Struct, frozen=True, omit_defaults=True):
     def changing(self) -> bool:
         """Whether a new version is on its way to the revenue platform: nothing is admitted until its answer."""
         return any(step.command is not None and changes_version(step.event) for step in self.queue)
+
+    @property
+    def state(self) -> ContractState:
+        """Where the contract stands."""
+        if self.changing:
+            return ContractState.AWAITING_REVENUE
+        if any(parked.wait is Wait.APPROVAL for parked in self.parked):
+            return ContractState.AWAITING_APPROVAL
+        return ContractState.TERMINATED if self.terminated else ContractState.ACTIVE
 
 
 class Document(Struct, frozen=True):

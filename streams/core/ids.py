@@ -1,4 +1,4 @@
-"""Derived identifiers: the same cause gives the same id, so that doing a thing twice is doing it once (protocol step 7)."""
+"""Derived identifiers: the same cause gives the same id, so that doing twice is doing once (protocol step 7)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class MappingMissing(Exception):
 
     def __init__(self, purpose: str, key: str) -> None:
         super().__init__(
-            f"no {purpose} account for {key!r}: add it to config/posting_rules.yaml (or tax.yaml) and restart the worker"
+            f"no {purpose} account for {key!r}: add it to config/posting_rules.yaml or tax.yaml, restart the worker"
         )
 
 
@@ -112,7 +112,7 @@ def _taxes(accounts: PostingAccounts, lines: Iterable[DocumentLine]) -> list[tup
 
 
 def _position_credit(accounts: PostingAccounts, position: Decimal, amount: Decimal) -> list[JournalLine]:
-    """Move the position up: clear the contract asset, then build contract liability. A negative amount moves it down."""
+    """Move the position up: clear the contract asset, then build contract liability; the reverse below 0."""
     if amount < 0:
         return _position_debit(accounts, position, -amount)
     asset = min(amount, max(-position, ZERO))
@@ -120,7 +120,7 @@ def _position_credit(accounts: PostingAccounts, position: Decimal, amount: Decim
 
 
 def _position_debit(accounts: PostingAccounts, position: Decimal, amount: Decimal) -> list[JournalLine]:
-    """Move the position down: use up the contract liability, then build a contract asset. Negative moves it up."""
+    """Move the position down: use up the contract liability, then build a contract asset; the reverse below 0."""
     if amount < 0:
         return _position_credit(accounts, position, -amount)
     liability = min(amount, max(position, ZERO))

@@ -1,4 +1,4 @@
-"""Amounts, currencies, periods: rounding to the minor unit, cumulative shares, months (docs/accounting.md section 1)."""
+"""Amounts, currencies and periods: rounding, cumulative shares, months (docs/accounting.md section 1)."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class ApprovalRule:
     """When a contract change waits for an approver although the parties have approved it."""
 
     amendment_price_change_over: Decimal | None
-    """Absolute change of price above which an amendment waits, in the contract's currency; None: never."""
+    """Price of an amendment's added and changed lines above which it waits, in the contract's currency; None: never."""
     termination: bool
     """Whether every termination waits."""
 

@@ -1,0 +1,206 @@
+"""What an event waits for (docs: ordering and duplicates in the architecture). Pure questions about a contract.
+
+The order in which events are admitted depends on the order of their arrival alone, not on when answers come: while a
+new version is on its way nothing is admitted, and after each admission the waiting events are looked at again from the
+first. The property test of interleavings rests on this.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+
+from streams.core.contract import Contract, Document, Wait, invoice_key, transaction_key
+from streams.core.money import ZERO, next_period, period_of, period_start
+from streams.core.policy import ApprovalRule, LatePolicy, Policy
+from streams.records import (
+    CommercialEvent,
+    ContractAmended,
+    ContractRenewed,
+    ContractSigned,
+    ContractTerminated,
+    CreditIssued,
+    PaymentReceived,
+    PeriodClosed,
+    PeriodOpened,
+    RefundIssued,
+    RootCause,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The event must wait."""
+
+    wait: Wait
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inadmissible:
+    """The event can never be applied as it is."""
+
+    root_cause: RootCause
+    reason: str
+
+
+def referred_documents(event: CommercialEvent) -> tuple[str, ...]:
+    """Return the keys of the documents that must be known before the event can be applied."""
+    keys = [transaction_key(event.supersedes)] if event.supersedes else []
+    match event.body:
+        case PaymentReceived(invoice_id=invoice) | RefundIssued(invoice_id=invoice):
+            keys.append(invoice_key(invoice))
+        case CreditIssued(invoice_id=str(invoice)):
+            keys.append(invoice_key(invoice))
+        case _:
+            pass
+    return tuple(keys)
+
+
+def obstacle(
+    contract: Contract, event: CommercialEvent, documents: dict[str, Document | None], policy: Policy
+) -> Blocked | Inadmissible | None:
+    """Return why an event cannot be admitted now, or None when it can.
+
+    `documents` holds what is known under each of `referred_documents(event)`.
+    """
+    if contract.changing:
+        return Blocked(Wait.REVENUE, "a contract change awaits its acknowledgment in revenue recognition")
+    if isinstance(event.body, PeriodClosed | PeriodOpened):
+        return None
+    return (
+        _sequence(contract, event)
+        or _version(contract, event)
+        or _references(event, documents)
+        or _approval(contract, event, policy.approvals)
+        or _closed(contract, event, policy)
+    )
+
+
+def _sequence(contract: Contract, event: CommercialEvent) -> Blocked | Inadmissible | None:
+    if event.source_sequence is None:
+        return None
+    source = event.context.source_system
+    expected = contract.sequences.get(source, 0) + 1
+    if event.source_sequence > expected:
+        return Blocked(Wait.SEQUENCE, f"{source} sequence {expected} has not come; this is {event.source_sequence}")
+    if event.source_sequence < expected:
+        return Inadmissible(
+            RootCause.SEQUENCE_GAP,
+            f"{source} sequence {event.source_sequence} was used by an earlier event, expected {expected}: "
+            "correct the sequence at the source and send the event again",
+        )
+    return None
+
+
+def _version(contract: Contract, event: CommercialEvent) -> Blocked | Inadmissible | None:
+    named, in_force = event.context.contract_version, contract.version
+    match event.body:
+        case ContractSigned():
+            if in_force == 0:
+                return None
+            return Inadmissible(
+                RootCause.VERSION_GAP, f"contract is already signed, version {in_force} is in force: send an amendment"
+            )
+        case ContractAmended() | ContractRenewed() | ContractTerminated():
+            if named == in_force + 1 and in_force > 0:
+                return None
+            if named > in_force:
+                return _wait_for_version(in_force, named - 1)
+            return Inadmissible(
+                RootCause.VERSION_GAP,
+                f"version {named} is already in force (now {in_force}): name version {in_force + 1} and send it again",
+            )
+        case _:
+            return None if 0 < named <= in_force else _wait_for_version(in_force, named)
+
+
+def _wait_for_version(in_force: int, needed: int) -> Blocked:
+    if in_force == 0:
+        return Blocked(Wait.CONTRACT, f"the contract is not in force yet; version {needed} is needed")
+    return Blocked(Wait.VERSION, f"version {needed} is not in force in revenue recognition; version {in_force} is")
+
+
+def _references(event: CommercialEvent, documents: dict[str, Document | None]) -> Blocked | Inadmissible | None:
+    for key in referred_documents(event):
+        document = documents.get(key)
+        if document is None:
+            return Blocked(Wait.DOCUMENT, f"{_spoken(key)} has not come")
+        if document.void and key == transaction_key(event.supersedes or ""):
+            return Inadmissible(
+                RootCause.SEQUENCE_GAP, f"{_spoken(key)} was rejected or reversed: supersede the one that replaced it"
+            )
+    if event.supersedes and event.event_type not in _CORRECTABLE:
+        return Inadmissible(
+            RootCause.TREATMENT_DISPUTE,
+            f"{event.event_type} cannot supersede a transaction: send a further contract change instead",
+        )
+    return None
+
+
+_CORRECTABLE = frozenset({"InvoiceIssued", "CreditIssued", "PaymentReceived", "RefundIssued", "UsageRated"})
+
+
+def _spoken(key: str) -> str:
+    kind, _, name = key.partition(":")
+    return f"invoice {name}" if kind == "inv" else f"transaction {name}"
+
+
+def _approval(contract: Contract, event: CommercialEvent, rule: ApprovalRule) -> Blocked | None:
+    if event.event_id in contract.approved:
+        return None
+    match event.body:
+        case ContractAmended(approved=False) | ContractRenewed(approved=False):
+            reason = "the parties have not approved the change (ASC 606-10-25-10)"
+        case ContractAmended() as body if _exceeds(_price_of(body), rule.amendment_price_change_over):
+            reason = f"the price of its lines, {_price_of(body)}, is over the limit {rule.amendment_price_change_over}"
+        case ContractTerminated() if rule.termination:
+            reason = "terminations need approval"
+        case _:
+            return None
+    return Blocked(Wait.APPROVAL, f"approval needed: {reason}")
+
+
+def _price_of(body: ContractAmended) -> Decimal:
+    added = sum((line.price for line in body.added_lines), ZERO)
+    return sum((change.price for change in body.changed_lines), added)
+
+
+def _exceeds(amount: Decimal, limit: Decimal | None) -> bool:
+    return limit is not None and abs(amount) > limit
+
+
+def _closed(contract: Contract, event: CommercialEvent, policy: Policy) -> Inadmissible | None:
+    if policy.late.get(event.event_type) is not LatePolicy.HOLD or not is_late(contract, event, policy):
+        return None
+    return Inadmissible(
+        RootCause.CLOSED_PERIOD,
+        f"period {period_of(event.effective_date)} of {event.context.legal_entity} is closed and "
+        f"{event.event_type} is held by policy: approve it for the open period or correct its date",
+    )
+
+
+def last_closed(contract: Contract, legal_entity: str, policy: Policy) -> str:
+    """Return the last closed period of an entity as far as the contract knows; '' when none is."""
+    if legal_entity in contract.closed:
+        return contract.closed[legal_entity]
+    entity = policy.entities.get(legal_entity)
+    if entity is None:
+        return ""
+    return period_of(period_start(entity.first_open_period) - dt.timedelta(days=1))
+
+
+def is_late(contract: Contract, event: CommercialEvent, policy: Policy) -> bool:
+    """Tell whether an event that has an accounting date falls into a closed period."""
+    if event.event_type not in policy.late:
+        return False
+    closed = last_closed(contract, event.context.legal_entity, policy)
+    return period_of(event.effective_date) <= closed
+
+
+def posting_date(contract: Contract, event: CommercialEvent, policy: Policy) -> dt.date:
+    """Return the accounting date of an event: its effective date, or the first open day when that is closed."""
+    if not is_late(contract, event, policy):
+        return event.effective_date
+    return period_start(next_period(last_closed(contract, event.context.legal_entity, policy)))

@@ -1,0 +1,91 @@
+"""What goes into a decision on a contract and what comes out of it: plain values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.core.contract import Contract, Document
+from streams.records import (
+    AuditRecord,
+    CommercialEvent,
+    ErpPosting,
+    ExceptionRecord,
+    OperatorCommand,
+    PostingAck,
+    ProcessingStatus,
+    RevenueAck,
+    RevenueCommand,
+    SourceRecord,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventArrived:
+    """A commercial event was read."""
+
+    event: CommercialEvent
+    source: SourceRecord
+    """The record as it was read: kept whole when the event becomes an exception, and its offset tells replays."""
+    at: dt.datetime
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """Last closed period by legal entity, for a contract that is seen for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevenueAnswered:
+    """The revenue platform answered a command."""
+
+    ack: RevenueAck
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ErpAnswered:
+    """The ERP answered a posting."""
+
+    ack: PostingAck
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAsked:
+    """An operator asked for something."""
+
+    command: OperatorCommand
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The clock: what is overdue is sent again or becomes an exception."""
+
+    at: dt.datetime
+
+
+Input = EventArrived | RevenueAnswered | ErpAnswered | OperatorAsked | TimePassed
+
+Output = RevenueCommand | ErpPosting | AuditRecord | ExceptionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class EventOutcome:
+    """Where an event stands after a decision; the last one of an event is its end (invariant in the architecture)."""
+
+    event_id: str
+    event_type: str
+    status: ProcessingStatus
+    seconds: float | None = None
+    """From capture in the source system to this outcome, when it is final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The contract after an input, what is to be sent in order, and what the stage must remember."""
+
+    contract: Contract
+    outputs: tuple[Output, ...] = ()
+    outcomes: tuple[EventOutcome, ...] = ()
+    seen: tuple[str, ...] = ()
+    documents: Mapping[str, Document] = field(default_factory=dict)

@@ -1,0 +1,445 @@
+"""The contract's state machine: `decide(contract, input) -> decision`.
+
+It orders, deduplicates, parks what came early, sends the revenue command first and releases the ERP posting only when
+the revenue platform has acknowledged a validated schedule. Approvals, compensation and operator commands are transitions
+of this same machine. Reading from top to bottom follows an event: it arrives, is admitted or parked, is answered,
+releases its posting, is posted.
+
+Pure: no clock (time is in the input), no randomness, no I/O (what was seen before comes through `Memory`).
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from streams.core.admission import (
+    Blocked,
+    Inadmissible,
+    is_late,
+    last_closed,
+    obstacle,
+    posting_date,
+    referred_documents,
+)
+from streams.core.commands import revenue_command
+from streams.core.contract import (
+    Contract,
+    Document,
+    InFlight,
+    Memory,
+    Parked,
+    PendingPosting,
+    Wait,
+    changes_version,
+    transaction_key,
+)
+from streams.core.decision import (
+    Decision,
+    ErpAnswered,
+    EventArrived,
+    Input,
+    OperatorAsked,
+    RevenueAnswered,
+    TimePassed,
+)
+from streams.core.journals import MappingMissing
+from streams.core.money import ZERO
+from streams.core.operators import asked
+from streams.core.overdue import overdue
+from streams.core.policy import Policy, RejectionPolicy
+from streams.core.postings import postings
+from streams.core.steps import billed_by, remember, start, take_back, void
+from streams.core.turn import Turn
+from streams.core.validation import invalid_answer
+from streams.records import (
+    AuditAction,
+    CommercialEvent,
+    ContractSigned,
+    ContractTerminated,
+    CreditIssued,
+    ErpPosting,
+    InvoiceIssued,
+    PeriodClosed,
+    PeriodOpened,
+    PostingAccepted,
+    PostingAck,
+    PostingRejected,
+    PostJournal,
+    ProcessingStatus,
+    RevenueAccepted,
+    RevenueAck,
+    RevenueRejected,
+    RootCause,
+    SourceRecord,
+)
+
+
+def decide(contract: Contract, given: Input, memory: Memory, policy: Policy) -> Decision:
+    """Return the contract after an input, and everything that follows from it."""
+    turn = Turn(contract, memory, policy, given.at)
+    match given:
+        case EventArrived():
+            _arrived(turn, given)
+        case RevenueAnswered(ack=ack):
+            _revenue_answered(turn, ack)
+        case ErpAnswered(ack=ack):
+            _erp_answered(turn, ack)
+        case OperatorAsked(command=command):
+            asked(turn, command)
+            _advance(turn)
+        case TimePassed():
+            overdue(turn)
+            _release(turn)
+            _advance(turn)
+        case _ as unreachable:
+            assert_never(unreachable)
+    return turn.decision()
+
+
+# --- an event arrives ------------------------------------------------------------------------------------------------
+
+
+def _arrived(turn: Turn, arrival: EventArrived) -> None:
+    source, contract = arrival.source, turn.contract
+    if source.offset <= contract.offsets.get(source.topic, -1):
+        return  # a replay after a crash: its outputs are already durable (protocol step 5)
+    turn.change(offsets={**contract.offsets, source.topic: source.offset})
+    event = arrival.event
+    if isinstance(event.body, PeriodClosed | PeriodOpened):
+        event = _for_contract(contract, event)
+    else:
+        if turn.seen(event.event_id):
+            turn.audit(AuditAction.DUPLICATE, event, ProcessingStatus.DUPLICATE, detail=f"offset {source.offset}")
+            turn.outcome(event, ProcessingStatus.DUPLICATE)
+            return
+        turn.remember_event(event.event_id)
+    if not contract.legal_entity:
+        turn.change(
+            legal_entity=event.context.legal_entity,
+            customer_account=event.context.customer_account,
+            closed=dict(arrival.closed),
+        )
+    _enqueue(turn, event, source)
+    _advance(turn)
+
+
+def _for_contract(contract: Contract, event: CommercialEvent) -> CommercialEvent:
+    context = replace(
+        event.context,
+        contract_id=contract.contract_id,
+        contract_version=contract.version,
+        customer_account=contract.customer_account,
+    )
+    return replace(event, context=context)
+
+
+def _enqueue(turn: Turn, event: CommercialEvent, source: SourceRecord) -> None:
+    """Put an event behind what waits already, or refuse it when the bound is reached."""
+    found = _obstacle(turn, event)
+    if isinstance(found, Blocked):
+        if len(turn.contract.parked) >= turn.policy.bounds.parked_events:
+            _fail(
+                turn,
+                event,
+                RootCause.PARKING_OVERFLOW,
+                f"{len(turn.contract.parked)} events are parked already, the bound; this one would wait because "
+                f"{found.reason}: resolve what is missing and replay it",
+                source,
+            )
+            return
+        pointer = replace(source, key=None, payload=None)
+        parked = Parked(event=event, wait=found.wait, reason=found.reason, since=turn.at, source=pointer)
+        turn.change(parked=(*turn.contract.parked, parked))
+        _tell_waiting(turn, event, found)
+    elif isinstance(found, Inadmissible):
+        _fail(turn, event, found.root_cause, found.reason, source)
+    else:
+        _admit(turn, event)
+
+
+def _tell_waiting(turn: Turn, event: CommercialEvent, found: Blocked) -> None:
+    if found.wait is Wait.APPROVAL:
+        status = ProcessingStatus.AWAITING_APPROVAL
+        turn.audit(AuditAction.APPROVAL_REQUESTED, event, status, detail=found.reason)
+        turn.exception(RootCause.APPROVAL_NEEDED, event, found.reason)
+    else:
+        status = ProcessingStatus.PARKED
+        turn.audit(AuditAction.PARKED, event, status, detail=found.reason)
+    turn.outcome(event, status)
+
+
+def _obstacle(turn: Turn, event: CommercialEvent) -> Blocked | Inadmissible | None:
+    documents = {key: turn.document(key) for key in referred_documents(event)}
+    return obstacle(turn.contract, event, documents, turn.policy)
+
+
+def _advance(turn: Turn) -> None:
+    """Admit parked events that can be applied now, the earliest first, until none can."""
+    position = 0
+    while position < len(turn.contract.parked):
+        if turn.contract.changing:
+            return
+        waiting = turn.contract.parked[position]
+        found = _obstacle(turn, waiting.event)
+        if isinstance(found, Blocked):
+            if (found.wait, found.reason) != (waiting.wait, waiting.reason):
+                parked = list(turn.contract.parked)
+                parked[position] = replace(waiting, wait=found.wait, reason=found.reason)
+                turn.change(parked=tuple(parked))
+                _tell_waiting(turn, waiting.event, found)
+            position += 1
+            continue
+        parked = [*turn.contract.parked[:position], *turn.contract.parked[position + 1 :]]
+        turn.change(parked=tuple(parked))
+        if isinstance(found, Inadmissible):
+            _fail(turn, waiting.event, found.root_cause, found.reason, waiting.source)
+        else:
+            turn.audit(AuditAction.RELEASED, waiting.event, ProcessingStatus.CAPTURED, detail=waiting.reason)
+            _admit(turn, waiting.event)
+        position = 0
+
+
+# --- an event is admitted --------------------------------------------------------------------------------------------
+
+
+def _admit(turn: Turn, event: CommercialEvent) -> None:
+    _take_sequence(turn, event)
+    day = posting_date(turn.contract, event, turn.policy)
+    if is_late(turn.contract, event, turn.policy):
+        turn.audit(
+            AuditAction.LATE_POSTED_IN_OPEN_PERIOD,
+            event,
+            ProcessingStatus.AWAITING_REVENUE,
+            detail=f"effective {event.effective_date}, posted {day}",
+        )
+    if isinstance(event.body, PeriodClosed | PeriodOpened):
+        if not _period_applies(turn, event, event.body):
+            return
+    elif isinstance(event.body, ContractSigned):
+        turn.change(currency=event.body.currency)
+    else:
+        currency = getattr(event.body, "currency", turn.contract.currency)
+        if currency != turn.contract.currency:
+            _fail(
+                turn,
+                event,
+                RootCause.TREATMENT_DISPUTE,
+                f"document currency is {currency}, the contract's is {turn.contract.currency}; "
+                "documents in another currency are not supported: issue it in the contract's currency",
+            )
+            return
+    if event.supersedes:
+        superseded = turn.document(transaction_key(event.supersedes))
+        if superseded is None:
+            raise LookupError(f"{event.event_id}: admitted although {event.supersedes} is not known")
+        reason = f"superseded by {event.context.source_system} {event.context.source_transaction_id}"
+        take_back(turn, event, superseded, day, reason)
+    command = revenue_command(turn.contract.contract_id, event)
+    remember(turn, event, command.command_id if command else None)
+    start(turn, InFlight(event=event, command=command, posting_date=day, sent_at=turn.at))
+    _release(turn)
+
+
+def _take_sequence(turn: Turn, event: CommercialEvent) -> None:
+    if event.source_sequence is not None:
+        source = event.context.source_system
+        turn.change(sequences={**turn.contract.sequences, source: event.source_sequence})
+
+
+def _period_applies(turn: Turn, event: CommercialEvent, body: PeriodClosed | PeriodOpened) -> bool:
+    entity = event.context.legal_entity
+    closed = last_closed(turn.contract, entity, turn.policy)
+    if isinstance(body, PeriodOpened) or body.period <= closed:
+        return False
+    turn.change(closed={**turn.contract.closed, entity: body.period})
+    return turn.contract.version > 0 and entity in turn.contract.entities
+
+
+# --- revenue answers -------------------------------------------------------------------------------------------------
+
+
+def _revenue_answered(turn: Turn, ack: RevenueAck) -> None:
+    queue = list(turn.contract.queue)
+    for index, step in enumerate(queue):
+        if step.command is not None and step.command.command_id == ack.command_id:
+            if step.answer is None:
+                queue[index] = replace(step, answer=ack.body)
+                turn.change(queue=tuple(queue))
+                _release(turn)
+                _advance(turn)
+            return
+    # Not in flight: an answer to a command sent twice. It took effect the first time.
+
+
+def _release(turn: Turn) -> None:
+    """Let the steps that are done take effect, in order of admission; one that is not done holds back the rest."""
+    while turn.contract.queue and turn.contract.queue[0].done:
+        step = turn.contract.queue[0]
+        if isinstance(step.answer, RevenueRejected):
+            turn.change(queue=turn.contract.queue[1:])
+            _rejected(turn, step, step.answer)
+            continue
+        problem = invalid_answer(step.answer) if step.answer is not None else None
+        try:
+            released = () if problem else postings(turn.contract, step, turn.policy.accounts)
+        except MappingMissing as missing:
+            # Stays at the head: the posting is made when the mapping is there, and nothing overtakes it.
+            turn.exception(RootCause.MAPPING_MISSING, step.event, str(missing))
+            return
+        turn.change(queue=turn.contract.queue[1:])
+        if problem:
+            _rejected(turn, step, RevenueRejected(code="schedule_not_validated", reason=problem))
+            continue
+        _accepted(turn, step)
+        _post(turn, step, released)
+
+
+def _accepted(turn: Turn, step: InFlight) -> None:
+    event, answer = step.event, step.answer
+    if isinstance(answer, RevenueAccepted) and step.command is not None:
+        context = replace(event.context, accounting_treatment=answer.treatment)
+        turn.audit(
+            AuditAction.REVENUE_ACCEPTED,
+            event,
+            ProcessingStatus.AWAITING_POSTING,
+            command_id=step.command.command_id,
+            detail=_told(answer),
+            context=context,
+        )
+        turn.change(recognised=turn.contract.recognised + sum((part.amount for part in answer.recognised), ZERO))
+        if answer.allocations:
+            turn.change(entities=tuple(sorted({part.legal_entity for part in answer.allocations})))
+    turn.change(billed=turn.contract.billed + billed_by(step))
+    if changes_version(event) and step.reverses is None:
+        turn.change(version=event.context.contract_version, terminated=isinstance(event.body, ContractTerminated))
+    if step.compensates:
+        turn.audit(AuditAction.COMPENSATED, event, ProcessingStatus.COMPENSATED)
+        turn.outcome(event, ProcessingStatus.COMPENSATED)
+
+
+def _told(answer: RevenueAccepted) -> str:
+    reasons = "; ".join(f"{part.line_id}: {part.treatment}, {part.reason}" for part in answer.decisions)
+    return f"{answer.treatment}, transaction price {answer.transaction_price}" + (f" ({reasons})" if reasons else "")
+
+
+def _post(turn: Turn, step: InFlight, released: tuple[ErpPosting, ...]) -> None:
+    for posting in released:
+        turn.change(
+            postings=(*turn.contract.postings, PendingPosting(posting=posting, event=step.event, sent_at=turn.at))
+        )
+        turn.send(posting)
+        turn.audit(
+            AuditAction.POSTING_RELEASED,
+            step.event,
+            ProcessingStatus.AWAITING_POSTING,
+            command_id=posting.command_id,
+            detail=f"{posting.legal_entity} {posting.posting_date}",
+            context=posting.context,
+        )
+    if not released and not step.compensates:
+        _finished(turn, step.event)
+
+
+def _finished(turn: Turn, event: CommercialEvent) -> None:
+    """An event ends as posted when none of its steps and postings is open any more."""
+    contract = turn.contract
+    if any(step.event.event_id == event.event_id for step in contract.queue):
+        return
+    if any(pending.event.event_id == event.event_id for pending in contract.postings):
+        return
+    turn.outcome(event, ProcessingStatus.POSTED)
+
+
+def _rejected(turn: Turn, step: InFlight, answer: RevenueRejected) -> None:
+    event = step.event
+    turn.audit(
+        AuditAction.REVENUE_REJECTED,
+        event,
+        ProcessingStatus.EXCEPTION,
+        command_id=step.command.command_id if step.command else None,
+        detail=f"{answer.code}: {answer.reason}",
+    )
+    document = turn.document(transaction_key(event.context.source_transaction_id))
+    if document is not None and document.event.event_id == event.event_id and step.reverses is None:
+        void(turn, document)
+    cause = RootCause.TREATMENT_DISPUTE if "treatment" in answer.code else RootCause.REVENUE_REJECTED
+    _fail(turn, event, cause, f"revenue recognition refused: {answer.reason}")
+
+
+def _fail(
+    turn: Turn, event: CommercialEvent, cause: RootCause, message: str, source: SourceRecord | None = None
+) -> None:
+    turn.exception(cause, event, message, source=source)
+    turn.outcome(event, ProcessingStatus.EXCEPTION)
+
+
+# --- the ERP answers -------------------------------------------------------------------------------------------------
+
+
+def _erp_answered(turn: Turn, ack: PostingAck) -> None:
+    for pending in turn.contract.postings:
+        if pending.posting.command_id == ack.command_id:
+            match ack.body:
+                case PostingAccepted(document_number=number):
+                    _posted(turn, pending, number)
+                case PostingRejected() as rejection:
+                    _refused(turn, pending, rejection)
+                case _ as unreachable:
+                    assert_never(unreachable)
+            return
+    # Not pending: an answer to a posting sent twice. It took effect the first time.
+
+
+def _posted(turn: Turn, pending: PendingPosting, document_number: str) -> None:
+    turn.change(postings=tuple(other for other in turn.contract.postings if other is not pending))
+    turn.audit(
+        AuditAction.POSTED,
+        pending.event,
+        ProcessingStatus.POSTED,
+        command_id=pending.posting.command_id,
+        detail=f"{pending.posting.legal_entity} {document_number}",
+        context=pending.posting.context,
+    )
+    _finished(turn, pending.event)
+
+
+def _refused(turn: Turn, pending: PendingPosting, rejection: PostingRejected) -> None:
+    posting = pending.posting
+    turn.audit(
+        AuditAction.POSTING_REJECTED,
+        pending.event,
+        ProcessingStatus.EXCEPTION,
+        command_id=posting.command_id,
+        detail=f"{rejection.code}: {rejection.reason}",
+    )
+    if rejection.retryable or pending.held:
+        return  # stays pending: time sends it again, and raises the exception after the last attempt
+    turn.exception(
+        RootCause.CLOSED_PERIOD if rejection.code == "closed_period" else RootCause.POSTING_REJECTED,
+        pending.event,
+        f"the ERP refused {posting.legal_entity} {posting.posting_date}: {rejection.reason}",
+        subject=posting.command_id,
+    )
+    document = turn.document(transaction_key(pending.event.context.source_transaction_id))
+    if turn.policy.erp_rejection is RejectionPolicy.COMPENSATE and _can_compensate(pending, document):
+        turn.change(postings=tuple(other for other in turn.contract.postings if other is not pending))
+        assert document is not None
+        reason = f"the ERP refused the posting: {rejection.code}"
+        take_back(turn, pending.event, document, posting.posting_date, reason, compensates=True)
+        return
+    held = tuple(replace(other, held=True) if other is pending else other for other in turn.contract.postings)
+    turn.change(postings=held)
+    turn.outcome(pending.event, ProcessingStatus.EXCEPTION)
+
+
+def _can_compensate(pending: PendingPosting, document: Document | None) -> bool:
+    """Only billing can be taken back in revenue recognition, and only while nothing has replaced it."""
+    return (
+        isinstance(pending.event.body, InvoiceIssued | CreditIssued)
+        and isinstance(pending.posting.body, PostJournal)
+        and document is not None
+        and not document.void
+        and document.event.event_id == pending.event.event_id
+    )

@@ -1,0 +1,104 @@
+"""What time does to a contract: unanswered commands are sent again, events that waited too long become exceptions."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from msgspec.structs import replace
+
+from streams.core.contract import Contract, InFlight, Parked, PendingPosting, Wait
+from streams.core.policy import Bounds
+from streams.core.turn import Turn
+from streams.records import AuditAction, ProcessingStatus, RootCause
+
+
+def next_due(contract: Contract, bounds: Bounds) -> dt.datetime | None:
+    """Return when time will next change the contract, or None when it will not."""
+    due = [_resend_at(step, bounds) for step in contract.queue if step.command and step.answer is None]
+    due += [_resend_at(pending, bounds) for pending in contract.postings if not pending.held]
+    due += [parked.since + bounds.parked_for for parked in contract.parked if _expires(parked)]
+    return min(due, default=None)
+
+
+def overdue(turn: Turn) -> None:
+    """Send again and give up parking, as far as it is time."""
+    _resend_commands(turn)
+    _resend_postings(turn)
+    _expire(turn)
+
+
+def _resend_at(sent: InFlight | PendingPosting, bounds: Bounds) -> dt.datetime:
+    wait = min(bounds.resend_after * 2 ** min(sent.attempts - 1, 30), bounds.resend_at_most)
+    return sent.sent_at + wait
+
+
+def _resend_commands(turn: Turn) -> None:
+    bounds, queue = turn.policy.bounds, list(turn.contract.queue)
+    for index, step in enumerate(queue):
+        if step.command is None or step.answer is not None or _resend_at(step, bounds) > turn.at:
+            continue
+        queue[index] = replace(step, attempts=step.attempts + 1, sent_at=turn.at)
+        turn.send(step.command)
+        turn.audit(
+            AuditAction.REVENUE_RESENT,
+            step.event,
+            ProcessingStatus.AWAITING_REVENUE,
+            command_id=step.command.command_id,
+            detail=f"attempt {step.attempts + 1}",
+        )
+        if step.attempts == bounds.attempts:
+            turn.exception(
+                RootCause.TIMEOUT,
+                step.event,
+                f"revenue recognition has not answered {step.command.command_id} after {step.attempts} attempts: "
+                "check the connector; the command is still being sent",
+                subject=step.command.command_id,
+            )
+    turn.change(queue=tuple(queue))
+
+
+def _resend_postings(turn: Turn) -> None:
+    bounds, postings = turn.policy.bounds, list(turn.contract.postings)
+    for index, pending in enumerate(postings):
+        if pending.held or _resend_at(pending, bounds) > turn.at:
+            continue
+        postings[index] = replace(pending, attempts=pending.attempts + 1, sent_at=turn.at)
+        turn.send(pending.posting)
+        turn.audit(
+            AuditAction.POSTING_RESENT,
+            pending.event,
+            ProcessingStatus.AWAITING_POSTING,
+            command_id=pending.posting.command_id,
+            detail=f"attempt {pending.attempts + 1}",
+        )
+        if pending.attempts == bounds.attempts:
+            turn.exception(
+                RootCause.TIMEOUT,
+                pending.event,
+                f"the ERP has not accepted {pending.posting.command_id} after {pending.attempts} attempts: "
+                "check the connector and the last rejection; the posting is still being sent",
+                subject=pending.posting.command_id,
+            )
+    turn.change(postings=tuple(postings))
+
+
+def _expires(parked: Parked) -> bool:
+    """An event that waits for approval has its exception already; one behind a contract change waits for resends."""
+    return parked.wait not in (Wait.APPROVAL, Wait.REVENUE)
+
+
+def _expire(turn: Turn) -> None:
+    kept = []
+    for parked in turn.contract.parked:
+        if not _expires(parked) or parked.since + turn.policy.bounds.parked_for > turn.at:
+            kept.append(parked)
+            continue
+        turn.exception(
+            parked.wait.root_cause,
+            parked.event,
+            f"parked since {parked.since:%Y-%m-%d %H:%M} UTC, longer than {turn.policy.bounds.parked_for}: "
+            f"{parked.reason}; send what is missing, then replay this event",
+            source=parked.source,
+        )
+        turn.outcome(parked.event, ProcessingStatus.EXCEPTION)
+    turn.change(parked=tuple(kept))

@@ -1,0 +1,27 @@
+"""When a schedule is validated (domain, commands and acks): only then is the posting released."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from streams.core.money import ZERO
+from streams.records import RevenueAccepted
+
+
+def invalid_answer(answer: object) -> str | None:
+    """Return why an acceptance is not valid, or None: allocations add up to the price, schedules to allocations."""
+    if not isinstance(answer, RevenueAccepted) or not answer.allocations:
+        return None
+    allocated = sum((part.allocated for part in answer.allocations), ZERO)
+    if allocated != answer.transaction_price:
+        return f"allocations add up to {allocated}, expected the transaction price {answer.transaction_price}"
+    scheduled: dict[str, Decimal] = {}
+    for line in answer.schedule:
+        scheduled[line.obligation_id] = scheduled.get(line.obligation_id, ZERO) + line.amount
+    for part in answer.allocations:
+        total = scheduled.pop(part.obligation_id, ZERO) + part.unscheduled
+        if total != part.allocated:
+            return f"obligation {part.obligation_id}: the schedule adds up to {total}, expected {part.allocated}"
+    if scheduled:
+        return f"the schedule names obligations without an allocation: {', '.join(sorted(scheduled))}"
+    return None
