@@ -31,19 +31,20 @@ $(SETUP_STAMP): pyproject.toml
 
 .PHONY: .venv-filled
 .venv-filled:
-	@PYTHON=; for candidate in $(PYTHON_CANDIDATES); do \
-	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then PYTHON=$$candidate; break; fi; \
+	@chosen=; bare=; \
+	for candidate in $(PYTHON_CANDIDATES); do \
+	  "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  if "$$candidate" -c 'import venv, ensurepip' 2>/dev/null; then chosen=$$candidate; break; fi; \
+	  bare=$$candidate; \
 	done; \
-	if [ -z "$$PYTHON" ]; then \
+	if [ -z "$$chosen$$bare" ]; then \
 	  echo "tieout needs Python 3.11 or later; none of $(PYTHON_CANDIDATES) on PATH is. Install one, for example: apt-get install python3 python3-venv" >&2; exit 1; \
-	fi; \
-	if ! [ -x $(BIN)/python ]; then \
-	  if ! "$$PYTHON" -c 'import venv, ensurepip' 2>/dev/null; then \
-	    echo "$$PYTHON cannot make a virtual environment: it has no venv or ensurepip. Install it, for example: apt-get install python3-venv" >&2; exit 1; \
-	  fi; \
-	  "$$PYTHON" -m venv $(VENV); \
-	fi; \
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --retries 10 -e '.[dev]'
+	elif [ -z "$$chosen" ]; then \
+	  echo "$$bare cannot make a virtual environment: it has no ensurepip. Install it, for example: apt-get install python3-venv" >&2; exit 1; \
+	elif ! [ -x $(BIN)/python ]; then \
+	  echo "$$chosen -m venv $(VENV)"; "$$chosen" -m venv $(VENV); \
+	fi
+	@echo 'pip install (a minute or so)'; $(BIN)/python -m pip install --disable-pip-version-check --quiet --retries 10 -e '.[dev]'
 
 servers: $(SETUP_STAMP) ## fetch the jars of Apache Kafka and the schema registry, where Java and Maven are
 	$(call step,servers for the tests,$(BIN)/python -m tests.infra.maven)
