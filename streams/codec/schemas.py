@@ -28,9 +28,7 @@ def load_definitions(folder: Path | None = None) -> dict[str, Schema]:
         definition: Schema = json.loads(path.read_text(encoding="utf-8"))
         name = f"{definition.get('namespace')}.{definition.get('name')}"
         if name != f"{NAMESPACE}.{path.stem}":
-            raise ValueError(
-                f"{path.name}: defines {name}, expected {NAMESPACE}.{path.stem}; one definition a file"
-            )
+            raise ValueError(f"{path.name}: defines {name}, expected {NAMESPACE}.{path.stem}; one definition a file")
         raw[name] = definition
     ordered: dict[str, Schema] = {}
 
