@@ -1,0 +1,259 @@
+"""Contract modifications on a worksheet (ASC 606-10-25-10 to 13; docs/accounting.md sections 5 and 10).
+
+Works in three passes: say what each item is, share every prospective pool, and only then write; so that an amendment
+that is refused has changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from tests.oracle.earning import part, split
+from tests.oracle.obligation import Line, Obligation, require
+from tests.oracle.reading import Json, branch, day_number, exact, minor, optional_text, records, text, texts
+
+if TYPE_CHECKING:
+    from tests.oracle.worksheet import Worksheet
+
+SIGNED = "signed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A changed line: the old line, the difference, and its new end."""
+
+    line: Line
+    price_delta: int
+    ssp_delta: Fraction
+    quantity: Fraction
+    end: int
+    treatment: str
+
+
+@dataclass
+class Sorted:
+    """The items of an amendment by what is done with them."""
+
+    separate: list[Mapping[str, Json]] = field(default_factory=list)
+    prospective: list[Mapping[str, Json]] = field(default_factory=list)
+    joining: list[Mapping[str, Json]] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    removed: list[Line] = field(default_factory=list)
+
+    def treatment(self) -> str:
+        """Return the treatment that all items share, else MIXED."""
+        found = {change.treatment for change in self.changes}
+        found |= {"SEPARATE_CONTRACT"} if self.separate else set()
+        found |= {"PROSPECTIVE"} if self.prospective or self.removed else set()
+        found |= {"CUMULATIVE_CATCH_UP"} if self.joining else set()
+        return found.pop() if len(found) == 1 else "MIXED"
+
+
+@dataclass
+class Pool:
+    """What a group's prospective items leave to be shared, and by whom."""
+
+    members: list[Obligation] = field(default_factory=list)
+    weights: list[Fraction] = field(default_factory=list)
+    amount: int = 0
+
+
+def amend(sheet: Worksheet, version: int, on: int, body: Mapping[str, Json]) -> str:
+    """Apply an amendment effective on a day and return its treatment."""
+    items = _sort(sheet, on, body)
+    treatment = items.treatment()
+    requested = optional_text(body, "requested_treatment")
+    require(
+        requested in {None, "UNDETERMINED", treatment},
+        f"treatment dispute: {requested} is requested, the facts say {treatment}",
+    )
+    pools = _pools(sheet, on, items)
+    shares: dict[str, list[int]] = {}
+    for group, pool in pools.items():
+        require(pool.amount >= 0, f"the pool of {group} is {pool.amount} minor units")
+        if not any(pool.weights):
+            require(pool.amount == 0, f"a pool of {pool.amount} minor units and nothing left to share it by")
+        shares[group] = split(pool.amount, pool.weights) if any(pool.weights) else [0] * len(pool.weights)
+    _write(sheet, version, on, items, pools, shares)
+    return treatment
+
+
+def _sort(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> Sorted:
+    items = Sorted()
+    named: set[str] = set()
+    for line in records(body, "added_lines"):
+        name = text(line, "line_id")
+        require(name not in sheet.lines and name not in named, f"line {name} was used before")
+        named.add(name)
+        price, ssp = minor(line, "price", sheet.currency), minor(line, "ssp", sheet.currency)
+        if text(line, "pattern") == "USAGE":
+            require(price == 0 and ssp == 0, f"usage line {name} has a price or an SSP")
+            items.separate.append(line)
+        elif line.get("distinct", True) is not True:
+            require(_bundle(sheet) is not None, "no obligation that is not distinct for the added line to join")
+            items.joining.append(line)
+        else:
+            (items.separate if price == ssp else items.prospective).append(line)
+    for change in records(body, "changed_lines"):
+        name = text(change, "line_id")
+        require(name in sheet.lines and name not in named, f"no line {name} to change")
+        named.add(name)
+        items.changes.append(_classify(sheet, on, change))
+    for name in texts(body, "removed_lines"):
+        require(name in sheet.lines and name not in named, f"no line {name} to remove")
+        named.add(name)
+        going = sheet.lines[name]
+        require(not going.obligation.removed, f"line {name} is removed already")
+        require(not going.obligation.satisfied(on), f"line {name} is satisfied: nothing to cancel")
+        require(going.obligation.distinct, f"line {name} is not distinct and cannot be removed")
+        items.removed.append(going)
+    require(bool(named), "an amendment without items")
+    return items
+
+
+def _bundle(sheet: Worksheet) -> Obligation | None:
+    return next((o for o in sheet.obligations if not o.distinct and o.group == SIGNED), None)
+
+
+def _classify(sheet: Worksheet, on: int, change: Mapping[str, Json]) -> Change:
+    line = sheet.lines[text(change, "line_id")]
+    obligation = line.obligation
+    require(not obligation.removed, f"line {obligation.name} is removed")
+    price_delta = minor(change, "price", sheet.currency) - line.price
+    ssp_delta = minor(change, "ssp", sheet.currency) - line.ssp
+    stated_quantity = branch(change.get("quantity"))
+    quantity = line.quantity if stated_quantity is None else exact(str(stated_quantity))
+    stated_end = optional_text(change, "end_date")
+    end = obligation.end if stated_end is None else day_number(stated_end)
+    if obligation.pattern == "USAGE":
+        require(price_delta == 0 and ssp_delta == 0, f"usage line {obligation.name} has a price or an SSP")
+        treatment = "PROSPECTIVE"
+    elif obligation.satisfied(on) or not obligation.distinct or obligation.under_way():
+        treatment = "CUMULATIVE_CATCH_UP"
+    elif (
+        obligation.unit is not None
+        and quantity > line.quantity
+        and end == obligation.end
+        and price_delta == ssp_delta
+        and price_delta > 0
+    ):
+        treatment = "SEPARATE_CONTRACT"
+    else:
+        treatment = "PROSPECTIVE"
+    return Change(line, price_delta, ssp_delta, quantity, end, treatment)
+
+
+def _pools(sheet: Worksheet, on: int, items: Sorted) -> dict[str, Pool]:
+    """Collect, by group, what remains of the obligations that a prospective item spreads anew."""
+    changed = {
+        change.line.obligation.name: change
+        for change in items.changes
+        if change.treatment == "PROSPECTIVE" and change.line.obligation.pattern != "USAGE"
+    }
+    going = {o.name: o for removed in items.removed for o in removed.obligations() if o.pattern != "USAGE"}
+    touched = {change.line.obligation.group for change in changed.values()}
+    touched |= {o.group for o in going.values()} | ({SIGNED} if items.prospective else set())
+    pools: dict[str, Pool] = defaultdict(Pool)
+    for obligation in sheet.obligations:
+        if obligation.group not in touched:
+            continue
+        pool = pools[obligation.group]
+        earned = obligation.earned(on - 1)
+        unearned = obligation.allocated - earned
+        if obligation.name in going:
+            fall = obligation.price
+            if obligation.allocated:
+                fall -= part(obligation.price, earned, obligation.allocated)
+            pool.amount += unearned - fall
+        elif _shares(obligation, on):
+            change = changed.get(obligation.name)
+            ssp, end = obligation.ssp, obligation.end
+            if change is not None:
+                ssp, end = ssp + change.ssp_delta, change.end
+                pool.amount += change.price_delta
+            pool.amount += unearned
+            pool.members.append(obligation)
+            pool.weights.append(obligation.remaining_weight(on, ssp, end))
+    for line in items.prospective:
+        # A trial obligation, off the books: only its weight and price are needed here.
+        trial = sheet.trial(line, SIGNED)
+        pools[SIGNED].amount += trial.price
+        pools[SIGNED].weights.append(trial.remaining_weight(on, trial.ssp, trial.end))
+    return pools
+
+
+def _shares(obligation: Obligation, on: int) -> bool:
+    return (
+        obligation.pattern != "USAGE"
+        and obligation.distinct
+        and not obligation.removed
+        and not obligation.under_way()
+        and not obligation.satisfied(on)
+    )
+
+
+def _write(
+    sheet: Worksheet, version: int, on: int, items: Sorted, pools: Mapping[str, Pool], shares: Mapping[str, list[int]]
+) -> None:
+    for change in items.changes:
+        _write_change(sheet, version, on, change)
+    for going in items.removed:
+        for obligation in going.obligations():
+            obligation.removed = True
+            if obligation.pattern == "USAGE":
+                obligation.end = min(obligation.end, on - 1)
+            else:
+                obligation.restart(on, 0)
+    for group, pool in pools.items():
+        for obligation, share in zip(pool.members, shares[group], strict=False):
+            obligation.restart(on, share)
+    for line in items.joining:
+        joined = _bundle(sheet)
+        assert joined is not None
+        newcomer = sheet.trial(line, SIGNED)
+        sheet.lines[newcomer.name] = Line(joined, newcomer.price, newcomer.ssp, exact(str(line["quantity"])))
+        joined.price += newcomer.price
+        joined.ssp += newcomer.ssp
+        joined.catch_up(on, newcomer.price)
+    for line in items.separate:
+        alone = sheet.new_obligation(line, group=f"added {text(line, 'line_id')}")
+        alone.give(alone.price, alone.start)
+    if items.prospective:
+        added_shares = shares[SIGNED][len(pools[SIGNED].members) :]
+        for line, share in zip(items.prospective, added_shares, strict=True):
+            sheet.new_obligation(line, SIGNED).give(share, on)
+
+
+def _write_change(sheet: Worksheet, version: int, on: int, change: Change) -> None:
+    line, obligation = change.line, change.line.obligation
+    line.price += change.price_delta
+    line.ssp += change.ssp_delta
+    line.quantity = change.quantity
+    if change.treatment == "SEPARATE_CONTRACT":
+        name = f"{obligation.name}@v{version}"
+        increment = Obligation(
+            name=name,
+            line=obligation.line,
+            product=obligation.product,
+            entity=obligation.entity,
+            pattern=obligation.pattern,
+            group=name,
+            start=max(on, obligation.start),
+            end=obligation.end,
+            price=change.price_delta,
+            ssp=change.ssp_delta,
+        )
+        sheet.obligations.append(increment)
+        line.increments.append(increment)
+        increment.give(change.price_delta, increment.start)
+        return
+    obligation.price += change.price_delta
+    obligation.ssp += change.ssp_delta
+    if change.treatment == "CUMULATIVE_CATCH_UP":
+        obligation.catch_up(on, change.price_delta, change.end)
+    else:
+        obligation.end = change.end

@@ -1,0 +1,147 @@
+"""One performance obligation on the worksheet of a contract. Knows how it earns, not why it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from tests.oracle.earning import Piece, Unit, elapsed, point, units
+
+
+class Refused(Exception):
+    """An accountant would send this event back."""
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Refuse the event unless the condition holds."""
+    if not holds:
+        raise Refused(otherwise)
+
+
+@dataclass
+class Obligation:
+    """A promise with what is allocated to it and the pieces in which that is earned."""
+
+    name: str
+    line: str
+    product: str
+    entity: str
+    pattern: str
+    group: str
+    start: int
+    end: int
+    price: int = 0
+    ssp: Fraction = Fraction(0)
+    distinct: bool = True
+    allocated: int = 0
+    progress: Fraction = Fraction(0)
+    removed: bool = False
+    pieces: list[Piece] = field(default_factory=list)
+    usage: dict[str, Piece] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> Unit | None:
+        """The unit of a ratable pattern, else None."""
+        return {"RATABLE_DAILY": "daily", "RATABLE_MONTHLY": "monthly"}.get(self.pattern)  # type: ignore[return-value]
+
+    def all_pieces(self) -> list[Piece]:
+        """Return the pieces, usage included."""
+        return [*self.pieces, *self.usage.values()] if self.usage else self.pieces
+
+    def earned(self, by: int) -> int:
+        """Return what is earned by the end of the day."""
+        return sum(piece.by(by) for piece in self.all_pieces())
+
+    def scheduled(self) -> int:
+        """Return what has dates."""
+        return sum(piece.total() for piece in self.all_pieces())
+
+    def lapses_after(self, day: int) -> bool:
+        """Whether this is an option that is still open after the day."""
+        return self.pattern == "OPTION" and self.progress == 0 and self.end > day
+
+    def satisfied(self, on: int) -> bool:
+        """Whether nothing is left to do from the day on."""
+        if self.progress == 1:
+            return True
+        return (self.unit is not None or self.pattern == "OPTION") and self.end < on
+
+    def under_way(self) -> bool:
+        """Whether this is a milestone line with progress, not complete."""
+        return self.pattern == "MILESTONE" and 0 < self.progress < 1
+
+    def cut(self, day: int) -> None:
+        """End all pieces with the day."""
+        self.pieces = [piece for piece in (p.cut(day) for p in self.pieces) if piece.total()]
+
+    def give(self, amount: int, from_day: int) -> None:
+        """Allocate a further amount: over what remains of the term, on the expiry of an option, else undated."""
+        self.allocated += amount
+        self._date(amount, from_day)
+
+    def _date(self, amount: int, from_day: int) -> None:
+        if self.unit is not None:
+            start = max(from_day, self.start)
+            require(start <= self.end or amount == 0, f"nothing remains of {self.name} to spread over")
+            if amount:
+                self.pieces.append(Piece(self.unit, start, self.end, amount))
+        elif self.pattern == "OPTION" and amount:
+            self.pieces.append(point(self.end, amount))
+
+    def restart(self, on: int, share: int) -> None:
+        """Keep what is earned before the day, and earn the share from then on."""
+        before = self.earned(on - 1)
+        self.cut(on - 1)
+        self.allocated = before
+        self.give(share, on)
+
+    def catch_up(self, on: int, delta: int, end: int | None = None) -> None:
+        """Add to the allocation as if it had been so from the start: the part by progress is earned on the day."""
+        if self.satisfied(on):
+            self.allocated += delta
+            self._add_point(on, delta)
+            return
+        self.end = self.end if end is None else end
+        progress = self.progress
+        if self.unit is not None:
+            progress = Fraction(
+                elapsed(self.unit, self.start, self.end, on - 1), units(self.unit, self.start, self.end)
+            )
+        now = round(delta * progress)
+        self.allocated += delta
+        if self.unit is not None:
+            rest = self.allocated - self.earned(on - 1) - now
+            self.cut(on - 1)
+            self._add_point(on, now)
+            self._date(rest, on)
+        elif self.pattern == "OPTION":
+            self._date(delta, on)
+        else:
+            self._add_point(on, now)
+
+    def remaining_weight(self, on: int, ssp: Fraction, end: int) -> Fraction:
+        """Return the stand-alone selling price of what remains from the day, of a line with this SSP and end."""
+        if self.unit is None:
+            return ssp
+        return ssp * Fraction(units(self.unit, max(on, self.start), end), units(self.unit, self.start, end))
+
+    def _add_point(self, on: int, amount: int) -> None:
+        if amount:
+            self.pieces.append(point(on, amount))
+
+
+@dataclass
+class Line:
+    """A contract line as it is agreed now, whole, and the obligation it belongs to."""
+
+    obligation: Obligation
+    price: int
+    ssp: Fraction
+    quantity: Fraction
+    increments: list[Obligation] = field(default_factory=list)
+
+    def obligations(self) -> Iterator[Obligation]:
+        """Return the line's own obligation and its increments."""
+        yield self.obligation
+        yield from self.increments

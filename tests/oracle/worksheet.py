@@ -1,0 +1,247 @@
+"""The worksheet of one contract: its obligations, and what every event that changes revenue does to them.
+
+Written from docs/accounting.md sections 2 to 6 and 10. Knows no order of arrival, no billing and no account; amounts
+are whole minor units, days are day numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from tests.oracle import modification
+from tests.oracle.earning import point, split
+from tests.oracle.obligation import Line, Obligation, require
+from tests.oracle.reading import (
+    Json,
+    UnsupportedHistory,
+    day,
+    exact,
+    last_day,
+    minor,
+    month_of,
+    optional_text,
+    records,
+    text,
+)
+
+SIGNED = "signed"
+
+
+@dataclass
+class Worksheet:
+    """All obligations of a contract in book order, and its lines by id."""
+
+    currency: str
+    entity: str
+    obligations: list[Obligation] = field(default_factory=list)
+    lines: dict[str, Line] = field(default_factory=dict)
+    terminated_on: int | None = None
+    treatments: list[str] = field(default_factory=list)
+
+    @classmethod
+    def sign(cls, entity: str, body: Mapping[str, Json]) -> Worksheet:
+        """Set up a contract and allocate its price."""
+        sheet = cls(text(body, "currency"), entity)
+        created = sheet.promise(records(body, "lines"), SIGNED)
+        for option in records(body, "options"):
+            expires = day(option, "expires_on")
+            right = Obligation(
+                name=text(option, "option_id"),
+                line=text(option, "option_id"),
+                product=text(option, "product_line"),
+                entity=entity,
+                pattern="OPTION",
+                group=SIGNED,
+                start=expires,
+                end=expires,
+                ssp=Fraction(minor(option, "ssp", sheet.currency)),
+            )
+            sheet.obligations.append(right)
+            sheet.lines[right.line] = Line(right, price=0, ssp=right.ssp, quantity=Fraction(0))
+            created.append(right)
+        sheet.allocate(created)
+        return sheet
+
+    def trial(self, line: Mapping[str, Json], group: str) -> Obligation:
+        """Make an obligation of a contract line, off the books, with nothing allocated."""
+        obligation = Obligation(
+            name=text(line, "line_id"),
+            line=text(line, "line_id"),
+            product=text(line, "product_line"),
+            entity=optional_text(line, "legal_entity") or self.entity,
+            pattern=text(line, "pattern"),
+            group=group,
+            start=day(line, "start_date"),
+            end=day(line, "end_date"),
+            price=minor(line, "price", self.currency),
+            ssp=Fraction(minor(line, "ssp", self.currency)),
+            distinct=line.get("distinct", True) is True,
+        )
+        if obligation.pattern == "USAGE":
+            require(obligation.price == 0 and obligation.ssp == 0, f"usage line {obligation.name} has a price")
+        return obligation
+
+    def new_obligation(self, line: Mapping[str, Json], group: str) -> Obligation:
+        """Make an obligation of a contract line, with nothing allocated, and enter both in the worksheet."""
+        obligation = self.trial(line, group)
+        require(obligation.name not in self.lines, f"line {obligation.name} was used before")
+        self.obligations.append(obligation)
+        self.lines[obligation.name] = Line(obligation, obligation.price, obligation.ssp, exact(str(line["quantity"])))
+        return obligation
+
+    def promise(self, lines: Iterable[Mapping[str, Json]], group: str) -> list[Obligation]:
+        """Make obligations of lines; those that are not distinct are one, named like their first."""
+        created: list[Obligation] = []
+        bundle: Obligation | None = None
+        for line in lines:
+            obligation = self.new_obligation(line, group)
+            if obligation.distinct:
+                created.append(obligation)
+            elif bundle is None:
+                bundle = obligation
+                created.append(obligation)
+            else:
+                self.obligations.remove(obligation)
+                self.lines[obligation.name].obligation = bundle
+                bundle.price += obligation.price
+                bundle.ssp += obligation.ssp
+        return created
+
+    def allocate(self, created: list[Obligation]) -> None:
+        """Allocate the price of new obligations among them by relative stand-alone selling price."""
+        price = sum(obligation.price for obligation in created)
+        weights = [obligation.ssp for obligation in created]
+        if not any(weights):
+            require(price == 0, f"a price of {price} minor units without stand-alone selling prices")
+            return
+        for obligation, share in zip(created, split(price, weights), strict=True):
+            obligation.give(share, from_day=obligation.start)
+
+    # What happens later
+
+    def renew(self, version: int, body: Mapping[str, Json]) -> None:
+        """Add the lines of a renewal as a contract of their own."""
+        self._require_running()
+        lines = records(body, "lines")
+        require(bool(lines), "a renewal without lines")
+        names = [text(line, "line_id") for line in lines]
+        require(len(set(names)) == len(names) and not set(names) & set(self.lines), "a line id was used before")
+        require(all(line.get("distinct", True) for line in lines), "a renewal line that is not distinct")
+        trials = [self.trial(line, "") for line in lines]
+        require(any(t.ssp for t in trials) or not any(t.price for t in trials), "a price without SSP")
+        self.allocate(self.promise(lines, f"renewal@{version}"))
+        self.treatments.append("SEPARATE_CONTRACT")
+
+    def amend(self, version: int, on: int, body: Mapping[str, Json]) -> None:
+        """Change the contract."""
+        self._require_running()
+        self.treatments.append(modification.amend(self, version, on, body))
+
+    def terminate(self, on: int, body: Mapping[str, Json]) -> None:
+        """End all service with the day; what is left of the price is earned on it."""
+        self._require_running()
+        ended = [
+            [p if p.unit == "point" else p.cut(on) for p in o.pieces if not (o.lapses_after(on) and p.start > on)]
+            for o in self.obligations
+        ]
+        used = [sum(p.total() for p in o.usage.values()) for o in self.obligations]
+        unearned = [
+            o.allocated - usage - sum(p.total() for p in pieces)
+            for o, pieces, usage in zip(self.obligations, ended, used, strict=True)
+        ]
+        rest = sum(unearned) - minor(body, "refund", self.currency) + minor(body, "fee", self.currency)
+        require(rest >= 0, f"the refund is {-rest} minor units more than what is unearned")
+        if sum(unearned):
+            shares = split(rest, unearned)
+        elif any(unearned):
+            raise UnsupportedHistory("a termination with unearned amounts that cancel out")
+        else:
+            shares = [rest] + [0] * (len(unearned) - 1)
+        for obligation, pieces, share in zip(self.obligations, ended, shares, strict=True):
+            obligation.pieces = [*pieces, point(on, share)] if share else pieces
+            obligation.allocated = obligation.scheduled()
+            obligation.end = min(obligation.end, on)
+        self.terminated_on = on
+        self.treatments.append("TERMINATION")
+
+    def fulfil(self, on: int, body: Mapping[str, Json]) -> None:
+        """Take in progress on a point in time, milestone or option."""
+        self._require_running()
+        obligation = self._line(text(body, "line_id")).obligation
+        percent = exact(str(body["percent"]))
+        require(not obligation.removed, f"line {obligation.name} was removed")
+        if obligation.pattern == "MILESTONE":
+            require(obligation.progress < percent / 100 <= 1, f"milestone {percent} % is not above the last")
+            reached = round(obligation.allocated * percent / 100)
+            obligation.pieces.append(point(on, reached - obligation.scheduled()))
+        else:
+            require(obligation.pattern in {"POINT_IN_TIME", "OPTION"}, f"line {obligation.name} is not fulfilled once")
+            require(percent == 100, f"a point in time with {percent} %")
+            require(obligation.progress == 0, f"line {obligation.name} is fulfilled already")
+            if obligation.pattern == "OPTION":
+                require(on <= obligation.end, f"option {obligation.name} has expired")
+            obligation.pieces = [point(on, obligation.allocated)]
+        obligation.progress = percent / 100
+
+    def use(self, event_id: str, body: Mapping[str, Json]) -> None:
+        """Take in rated usage."""
+        obligation = self._line(text(body, "line_id")).obligation
+        until = day(body, "usage_end")
+        amount = minor(body, "amount", self.currency)
+        require(obligation.pattern == "USAGE", f"line {obligation.name} is no usage line")
+        require(obligation.start <= until <= obligation.end, f"usage outside the term of line {obligation.name}")
+        obligation.usage[event_id] = point(until, amount)
+        obligation.allocated += amount
+
+    def unuse(self, event_id: str) -> None:
+        """Take superseded usage out."""
+        for obligation in self.obligations:
+            if event_id in obligation.usage:
+                obligation.allocated -= obligation.usage.pop(event_id).amount
+
+    def change_price(self, on: int, line: str | None, change: int) -> None:
+        """Change the transaction price without a change of the promise."""
+        self._require_running()
+        if line is not None:
+            obligation = self._line(line).obligation
+            require(obligation.pattern != "USAGE" and not obligation.removed, f"no price of line {line} to change")
+            obligation.catch_up(on, change)
+            return
+        sharing = [o for o in self.obligations if o.group == SIGNED and o.pattern != "USAGE" and not o.removed]
+        require(any(o.ssp for o in sharing), "no stand-alone selling prices to share a price change by")
+        for obligation, share in zip(sharing, split(change, [o.ssp for o in sharing]), strict=True):
+            obligation.catch_up(on, share)
+
+    # What it comes to
+
+    def earned(self, entity: str, by: int) -> list[tuple[Obligation, int]]:
+        """Return what the entity's obligations have earned by the end of the day."""
+        return [(o, o.earned(by)) for o in self.obligations if o.entity == entity]
+
+    def price(self) -> int:
+        """Return the transaction price."""
+        return sum(obligation.allocated for obligation in self.obligations)
+
+    def schedule(self) -> dict[tuple[str, int], int]:
+        """Return what each obligation earns in each month; months without are left out."""
+        months: dict[tuple[str, int], int] = {}
+        for obligation in self.obligations:
+            pieces = obligation.all_pieces()
+            if not pieces:
+                continue
+            before = 0
+            for month in range(month_of(min(p.start for p in pieces)), month_of(max(p.last() for p in pieces)) + 1):
+                upto = obligation.earned(last_day(month))
+                if upto != before:
+                    months[obligation.name, month] = upto - before
+                before = upto
+        return months
+
+    def _line(self, name: str) -> Line:
+        require(name in self.lines, f"no line {name}")
+        return self.lines[name]
+
+    def _require_running(self) -> None:
+        require(self.terminated_on is None, "the contract is terminated")
