@@ -60,6 +60,10 @@ def _fetched(name: str, goal: str, version: str) -> Path:
         plugin = f"org.apache.maven.plugins:maven-dependency-plugin:{_property('dependency.plugin.version')}"
         command = [str(maven), "-B", "-ntp", "-q", "-f", str(_POM), f"{plugin}:{goal}@{name}"]
         _run_maven([*command, f"-Dinfra.output={partial}"], name)
+        if not any(partial.glob("*.jar")):
+            raise FetchFailedError(
+                f"Maven said it fetched {name}, but {partial} holds no jar; run again: {' '.join(command)}"
+            )
         # Only a whole fetch gets the final name, so that an interrupted one is done again.
         os.replace(partial, home)
     return home

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import httpx
 
-from streams.embedded.process import LOOPBACK, ServerProcess, free_port
+from streams.embedded.process import LOOPBACK, ServerFailedError, ServerProcess, free_port
 from tests.infra.component import java
 from tests.infra.maven import apicurio_home
 
@@ -39,7 +39,10 @@ class ApicurioRegistry:
     def start(self) -> None:
         """Start and return once it lists its subjects."""
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        (runner,) = apicurio_home().glob("*-runner.jar")
+        home = apicurio_home()
+        runner = next(home.glob("*-runner.jar"), None)
+        if runner is None:
+            raise ServerFailedError(f"{home} holds no *-runner.jar; remove that folder to have it fetched again")
         self._process = ServerProcess(
             "Apicurio Registry",
             [
