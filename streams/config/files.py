@@ -1,4 +1,4 @@
-"""The shape of every file in `config/` but `tieout.yaml`, as pydantic models; their descriptions say what the keys mean.
+"""The shape of every file in `config/` but `tieout.yaml`, as pydantic models; descriptions say what the keys mean.
 
 Checks one file by itself; what must agree between files is checked by `streams.config.policy`.
 """

@@ -12,7 +12,6 @@ from pydantic_core import ErrorDetails
 from streams.config.errors import Problem, did_you_mean
 from streams.config.yamlfile import KeyPath, YamlFile
 
-
 _EXPECTED = {
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",

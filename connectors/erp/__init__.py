@@ -1,0 +1,1 @@
+"""ERPs: general ledgers that journals are posted to."""

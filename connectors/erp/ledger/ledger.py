@@ -1,0 +1,114 @@
+"""The embedded ledger as an ERP: posts journals exactly once by command id, closes periods, answers balances.
+
+One call is one database transaction: it commits all accepted postings of the call or none. Refusals are not
+remembered, so a refused posting may come again with the same id once its reason is gone. Must not know why a journal
+is posted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from sqlalchemy import Engine, delete, func, select, type_coerce
+from sqlalchemy.exc import IntegrityError
+
+from connectors.erp.ledger.checks import Books
+from connectors.erp.ledger.database import Database, open_engine
+from connectors.erp.ledger.entries import ClosedPeriod, EntryFilter, LedgerEntry, read_page
+from connectors.erp.ledger.posting import insert_absent, lock_numbers, post_in
+from connectors.erp.ledger.schema import Amount, entries, lines, periods
+from connectors.protocols import AccountBalance, ConnectorUnavailable, Erp
+from streams.core.money import period_start, quantize
+from streams.records import ErpPosting, PostingAccepted, PostingRejected
+
+_PAGE = 500
+_RACES = 5
+
+
+class EmbeddedLedger(Erp):
+    """A double-entry general ledger on SQLite or PostgreSQL. Threads and processes may share its database.
+
+    `database` is a URL, or an engine made by `connectors.erp.ledger.database.open_engine`; `accounts` are the numbers
+    that may be posted to; `entities` maps every legal entity to its first open period. Nothing is connected before
+    the first call, which also makes the tables.
+    """
+
+    def __init__(self, database: str | Engine, accounts: Collection[str], entities: Mapping[str, str]) -> None:
+        self._database = Database(open_engine(database) if isinstance(database, str) else database)
+        self._books = Books(frozenset(accounts), dict(entities))
+
+    def post(self, postings: Sequence[ErpPosting]) -> list[PostingAccepted | PostingRejected]:
+        """Post in order; one answer a posting, the first one again for a command id that is in the ledger.
+
+        Raises ConnectorUnavailable when the outcome is unknown: the same call must be made again.
+        """
+        if not postings:
+            return []
+        for _ in range(_RACES):
+            try:
+                with self._database.write() as connection:
+                    return post_in(connection, postings, self._books)
+            except IntegrityError as race:
+                # Another process posted one of these ids for another entity or year meanwhile: now it will be found.
+                lost = race
+        raise ConnectorUnavailable(f"lost {_RACES} races for the same command ids; post again") from lost
+
+    def balances(self, contract_id: str | None = None) -> list[AccountBalance]:
+        """Return debits less credits by entity, account and currency. Raises ConnectorUnavailable."""
+        balance = type_coerce(func.sum(lines.c.debit) - func.sum(lines.c.credit), Amount).label("balance")
+        keys = (entries.c.entity, lines.c.account, entries.c.currency)
+        query = select(*keys, balance).join(entries, lines.c.entry_id == entries.c.entry_id)
+        if contract_id is not None:
+            query = query.where(entries.c.contract_id == contract_id)
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(*keys).order_by(*keys)).all()
+        return [
+            AccountBalance(row.entity, row.account, row.currency, quantize(row.balance, row.currency)) for row in rows
+        ]
+
+    def entries(self, wanted: EntryFilter | None = None) -> Iterator[LedgerEntry]:
+        """Iterate over entries, oldest first, a page at a time. Raises ConnectorUnavailable."""
+        last = 0
+        while True:
+            with self._database.read() as connection:
+                page = read_page(connection, wanted or EntryFilter(), last, _PAGE)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            last = page[-1].entry_id
+
+    def close_period(self, entity: str, period: str) -> None:
+        """Take no more postings in a period; closing it again changes nothing.
+
+        Waits for postings in flight. Raises ValueError for an unknown entity or a period that is not YYYY-MM, and
+        ConnectorUnavailable.
+        """
+        self._check(entity, period)
+        with self._database.write() as connection:
+            lock_numbers(connection, {(entity, period[:4])})
+            insert_absent(connection, periods, [{"entity": entity, "period": period}])
+
+    def reopen_period(self, entity: str, period: str) -> None:
+        """Take postings in a period again; reopening an open one changes nothing. Raises as `close_period`."""
+        self._check(entity, period)
+        with self._database.write() as connection:
+            lock_numbers(connection, {(entity, period[:4])})
+            connection.execute(delete(periods).where(periods.c.entity == entity, periods.c.period == period))
+
+    def closed_periods(self) -> list[ClosedPeriod]:
+        """Return the periods that were closed, by entity and period. Raises ConnectorUnavailable."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(periods).order_by(periods.c.entity, periods.c.period)).all()
+        return [ClosedPeriod(row.entity, row.period, row.closed_at) for row in rows]
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._database.dispose()
+
+    def _check(self, entity: str, period: str) -> None:
+        if entity not in self._books.first_open_period:
+            known = ", ".join(sorted(self._books.first_open_period))
+            raise ValueError(f"entity {entity!r} is unknown; expected one of {known}")
+        if len(period) != 7 or period[4] != "-":
+            raise ValueError(f"period {period!r}; expected YYYY-MM")
+        period_start(period)
