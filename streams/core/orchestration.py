@@ -1,9 +1,9 @@
 """The contract's state machine: `decide(contract, input) -> decision`.
 
-It orders, deduplicates, parks what came early, sends the revenue command first and releases the ERP posting only when
-the revenue platform has acknowledged a validated schedule. Approvals, compensation and operator commands are transitions
-of this same machine. Reading from top to bottom follows an event: it arrives, is admitted or parked, is answered,
-releases its posting, is posted.
+It orders, deduplicates, parks what came early, sends the revenue command first and releases the ERP posting only
+when the revenue platform has acknowledged a validated schedule. Approvals, compensation and operator commands are all
+transitions of this machine. Reading from top to bottom follows an event: it arrives, is admitted or parked, is
+answered, releases its posting, is posted.
 
 Pure: no clock (time is in the input), no randomness, no I/O (what was seen before comes through `Memory`).
 """

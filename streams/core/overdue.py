@@ -28,7 +28,7 @@ def overdue(turn: Turn) -> None:
 
 
 def _resend_at(sent: InFlight | PendingPosting, bounds: Bounds) -> dt.datetime:
-    wait = min(bounds.resend_after * 2 ** min(sent.attempts - 1, 30), bounds.resend_at_most)
+    wait = min(bounds.resend_after * (1 << min(sent.attempts - 1, 30)), bounds.resend_at_most)
     return sent.sent_at + wait
 
 

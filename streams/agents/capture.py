@@ -1,0 +1,85 @@
+"""Capture: reads what sources publish, checks it against the business rules, and puts it on the canonical topic.
+
+It never decides accounting. What it refuses becomes an exception that names every fault; period events, which concern
+every contract of an entity, go to every partition.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from streams import metrics
+from streams.agents.outbox import Outbox, now, source_of
+from streams.core.exceptions import exception_record
+from streams.core.ids import derive
+from streams.core.policy import Policy
+from streams.core.rules import violations
+from streams.records import (
+    AuditAction,
+    AuditRecord,
+    CommercialEvent,
+    PeriodClosed,
+    PeriodOpened,
+    ProcessingStatus,
+    RootCause,
+)
+from streams.topics import AUDIT_TRAIL, COMMERCIAL_EVENTS, SOURCE_EVENTS
+from streams.transport import Batch, Record, Stage, Transaction
+
+STAGE = "capture"
+
+
+class Capture:
+    """The capture stage's agent."""
+
+    def __init__(self, stage: Stage, outbox: Outbox, policy: Policy, partitions: int) -> None:
+        self._outbox = outbox
+        self._policy = policy
+        self._partitions = partitions
+        stage.consume(SOURCE_EVENTS, handler=self.on_batch)
+
+    async def on_batch(self, batch: Batch, transaction: Transaction) -> None:
+        """Capture or refuse every record of a batch."""
+        for record, event in self._outbox.read(transaction, batch, CommercialEvent):
+            faults = violations(event, self._policy)
+            if faults:
+                message = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults)
+                self._refuse(batch, transaction, record, event, message)
+            else:
+                self._capture(transaction, record, event)
+
+    def _capture(self, transaction: Transaction, record: Record, event: CommercialEvent) -> None:
+        contract_id = event.context.contract_id
+        context = replace(event.context, processing_status=ProcessingStatus.CAPTURED)
+        event = replace(event, context=context)
+        everywhere = isinstance(event.body, PeriodClosed | PeriodOpened)
+        for partition in range(self._partitions) if everywhere else (None,):
+            self._outbox.send(transaction, COMMERCIAL_EVENTS, contract_id, event, record.headers, partition=partition)
+        audit = AuditRecord(
+            audit_id=derive(
+                "audit", contract_id, event.event_id, AuditAction.CAPTURED, transaction.partition, record.offset
+            ),
+            at=now(),
+            action=AuditAction.CAPTURED,
+            event_id=event.event_id,
+            detail=event.event_type,
+            context=context,
+        )
+        self._outbox.send(transaction, AUDIT_TRAIL, contract_id, audit, record.headers)
+
+    def _refuse(
+        self, batch: Batch, transaction: Transaction, record: Record, event: CommercialEvent, message: str
+    ) -> None:
+        metrics.EVENT_OUTCOMES.labels(event.event_type, ProcessingStatus.REFUSED).inc()
+        context = replace(event.context, processing_status=ProcessingStatus.REFUSED)
+        exception = exception_record(
+            self._policy.exceptions[RootCause.PAYLOAD_INVALID],
+            RootCause.PAYLOAD_INVALID,
+            event_id=event.event_id,
+            context=context,
+            subject=f"{batch.topic}/{batch.partition}/{record.offset}",
+            message=f"{message}; correct the event at its source and publish it again",
+            at=now(),
+            source=source_of(batch, record),
+        )
+        self._outbox.send_exception(transaction, exception, record.headers)

@@ -1,0 +1,240 @@
+"""Orchestration: reads events, answers, operator commands and the clock; asks the contract's state machine; sends on.
+
+Everything of one micro-batch, the contracts' new states included, is one transaction (protocol steps 2 to 4).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+import msgspec
+
+from streams import metrics
+from streams.agents.outbox import Outbox, now, source_of
+from streams.core.contract import Contract, Document, changes_version
+from streams.core.decision import (
+    Decision,
+    ErpAnswered,
+    EventArrived,
+    Input,
+    OperatorAsked,
+    Output,
+    RevenueAnswered,
+    TimePassed,
+)
+from streams.core.orchestration import decide
+from streams.core.overdue import next_due
+from streams.core.periods import PeriodBook, after_period_event, concerns
+from streams.core.policy import Policy
+from streams.core.status import contract_status
+from streams.records import (
+    AuditAction,
+    AuditRecord,
+    CommercialEvent,
+    ErpPosting,
+    ExceptionRecord,
+    OperatorCommand,
+    PeriodClosed,
+    PeriodOpened,
+    PostingAck,
+    PostingRejected,
+    ProcessingStatus,
+    RevenueAck,
+    RevenueCommand,
+)
+from streams.topics import (
+    AUDIT_TRAIL,
+    COMMERCIAL_EVENTS,
+    CONTRACT_STATUS,
+    ERP_POSTINGS,
+    OPERATOR_COMMANDS,
+    POSTING_ACKS,
+    REVENUE_ACKS,
+    REVENUE_COMMANDS,
+)
+from streams.transport import Batch, Headers, Stage, Table, Transaction
+
+STAGE = "orchestration"
+TICK_SECONDS = 1.0
+
+_TOPICS: dict[type[Output], str] = {
+    RevenueCommand: REVENUE_COMMANDS,
+    ErpPosting: ERP_POSTINGS,
+    AuditRecord: AUDIT_TRAIL,
+}
+
+
+class Tables:
+    """The stage's tables, all partitioned by contract."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.contracts = stage.table("contracts", msgspec.msgpack.encode, msgspec.msgpack.Decoder(Contract).decode)
+        self.seen: Table[int] = stage.table("seen", msgspec.msgpack.encode, msgspec.msgpack.Decoder(int).decode)
+        self.documents = stage.table("documents", msgspec.msgpack.encode, msgspec.msgpack.Decoder(Document).decode)
+        self.periods: Table[PeriodBook] = stage.table(
+            "periods", msgspec.msgpack.encode, msgspec.msgpack.Decoder(PeriodBook).decode
+        )
+
+
+class TableMemory:
+    """What the core may look up, read through the transaction."""
+
+    __slots__ = ("_tables", "_transaction")
+
+    def __init__(self, tables: Tables, transaction: Transaction) -> None:
+        self._tables = tables
+        self._transaction = transaction
+
+    def seen(self, event_id: str) -> int | None:
+        return self._transaction.get(self._tables.seen, event_id.encode())
+
+    def document(self, contract_id: str, key: str) -> Document | None:
+        return self._transaction.get(self._tables.documents, _document_key(contract_id, key))
+
+
+def _document_key(contract_id: str, key: str) -> bytes:
+    return f"{contract_id}\x1f{key}".encode()
+
+
+class Orchestration:
+    """The orchestration stage's agents and timer."""
+
+    def __init__(self, stage: Stage, outbox: Outbox, policy: Policy) -> None:
+        self._outbox = outbox
+        self._policy = policy
+        self._tables = Tables(stage)
+        stage.consume(COMMERCIAL_EVENTS, handler=self.on_events)
+        stage.consume(REVENUE_ACKS, handler=self.on_revenue_acks)
+        stage.consume(POSTING_ACKS, handler=self.on_posting_acks)
+        stage.consume(OPERATOR_COMMANDS, handler=self.on_operator_commands)
+        stage.every(TICK_SECONDS, handler=self.on_tick)
+
+    # --- inputs
+
+    async def on_events(self, batch: Batch, transaction: Transaction) -> None:
+        """Commercial events: to their contract, or for period events to every contract concerned."""
+        touched: set[str] = set()
+        for record, event in self._outbox.read(transaction, batch, CommercialEvent):
+            arrival = EventArrived(
+                event=event, source=source_of(batch, record), at=now(), closed=self._closed(transaction)
+            )
+            if isinstance(event.body, PeriodClosed | PeriodOpened):
+                self._period(transaction, arrival, record.headers, touched)
+            else:
+                self._decide(transaction, event.context.contract_id, arrival, record.headers, touched)
+        self._tell(transaction, touched)
+
+    async def on_revenue_acks(self, batch: Batch, transaction: Transaction) -> None:
+        """Answers of the revenue platform."""
+        touched: set[str] = set()
+        for record, ack in self._outbox.read(transaction, batch, RevenueAck):
+            given = RevenueAnswered(ack=ack, at=now())
+            self._measure_amendment(transaction, ack, given.at)
+            self._decide(transaction, ack.context.contract_id, given, record.headers, touched)
+        self._tell(transaction, touched)
+
+    async def on_posting_acks(self, batch: Batch, transaction: Transaction) -> None:
+        """Answers of the ERP."""
+        touched: set[str] = set()
+        for record, ack in self._outbox.read(transaction, batch, PostingAck):
+            if isinstance(ack.body, PostingRejected):
+                metrics.FAILED_POSTINGS.labels(ack.body.code, str(ack.body.retryable).lower()).inc()
+            given = ErpAnswered(ack=ack, at=now())
+            self._decide(transaction, ack.context.contract_id, given, record.headers, touched)
+        self._tell(transaction, touched)
+
+    async def on_operator_commands(self, batch: Batch, transaction: Transaction) -> None:
+        """What operators ask for, in order with everything else of the contract."""
+        touched: set[str] = set()
+        for record, command in self._outbox.read(transaction, batch, OperatorCommand):
+            given = OperatorAsked(command=command, at=now())
+            self._decide(transaction, command.contract_id, given, record.headers, touched)
+        self._tell(transaction, touched)
+
+    async def on_tick(self, partition: int, transaction: Transaction) -> None:
+        """The clock: for the contracts for which it is time."""
+        at, touched = now(), set[str]()
+        parked = commands = postings = 0
+        for _, contract in transaction.items(self._tables.contracts):
+            parked += len(contract.parked)
+            commands += sum(1 for step in contract.queue if step.command is not None and step.answer is None)
+            postings += len(contract.postings)
+            due = next_due(contract, self._policy.bounds)
+            stuck = bool(contract.queue) and contract.queue[0].done
+            if stuck or (due is not None and due <= at):
+                self._decide(transaction, contract.contract_id, TimePassed(at=at), (), touched)
+        metrics.PARKED_EVENTS.labels(partition).set(parked)
+        metrics.COMMANDS_PENDING.labels(partition).set(commands)
+        metrics.POSTINGS_PENDING.labels(partition).set(postings)
+        self._tell(transaction, touched)
+
+    # --- one decision
+
+    def _decide(
+        self, transaction: Transaction, contract_id: str, given: Input, cause: Headers, touched: set[str]
+    ) -> None:
+        key = contract_id.encode()
+        contract = transaction.get(self._tables.contracts, key) or Contract(contract_id=contract_id)
+        decision = decide(contract, given, TableMemory(self._tables, transaction), self._policy)
+        if decision.contract is not contract:
+            transaction.put(self._tables.contracts, key, decision.contract)
+            touched.add(contract_id)
+        offset = given.source.offset if isinstance(given, EventArrived) else 0
+        for event_id in decision.seen:
+            transaction.put(self._tables.seen, event_id.encode(), offset)
+        for document_key, document in decision.documents.items():
+            transaction.put(self._tables.documents, _document_key(contract_id, document_key), document)
+        self._send(transaction, contract_id, decision, cause)
+
+    def _send(self, transaction: Transaction, contract_id: str, decision: Decision, cause: Headers) -> None:
+        for output in decision.outputs:
+            if isinstance(output, ExceptionRecord):
+                self._outbox.send_exception(transaction, output, cause)
+            else:
+                self._outbox.send(transaction, _TOPICS[type(output)], contract_id, output, cause)
+            if isinstance(output, AuditRecord) and output.action in _RESENT:
+                metrics.COMMANDS_RESENT.inc()
+        for outcome in decision.outcomes:
+            metrics.EVENT_OUTCOMES.labels(outcome.event_type, outcome.status).inc()
+
+    def _tell(self, transaction: Transaction, touched: Iterable[str]) -> None:
+        """Publish the status of the contracts that a batch changed, once each."""
+        at = now()
+        for contract_id in touched:
+            contract = transaction.get(self._tables.contracts, contract_id.encode())
+            if contract is not None:
+                self._outbox.send(transaction, CONTRACT_STATUS, contract_id, contract_status(contract, at))
+
+    # --- periods
+
+    def _closed(self, transaction: Transaction) -> dict[str, str]:
+        return {key.decode(): book.closed_through for key, book in transaction.items(self._tables.periods)}
+
+    def _period(self, transaction: Transaction, arrival: EventArrived, cause: Headers, touched: set[str]) -> None:
+        event = arrival.event
+        memory = TableMemory(self._tables, transaction)
+        if memory.seen(event.event_id) is not None:
+            metrics.EVENT_OUTCOMES.labels(event.event_type, ProcessingStatus.DUPLICATE).inc()
+            return
+        transaction.put(self._tables.seen, event.event_id.encode(), arrival.source.offset)
+        key = event.context.legal_entity.encode()
+        transaction.put(
+            self._tables.periods, key, after_period_event(transaction.get(self._tables.periods, key), event)
+        )
+        for _, contract in transaction.items(self._tables.contracts):
+            if concerns(event, contract):
+                self._decide(transaction, contract.contract_id, arrival, cause, touched)
+
+    # --- measures
+
+    def _measure_amendment(self, transaction: Transaction, ack: RevenueAck, at: dt.datetime) -> None:
+        contract = transaction.get(self._tables.contracts, ack.context.contract_id.encode())
+        for step in contract.queue if contract is not None else ():
+            if step.command is not None and step.command.command_id == ack.command_id and step.answer is None:
+                metrics.REVENUE_ACK_SECONDS.observe((at - step.sent_at).total_seconds())
+                if changes_version(step.event):
+                    metrics.AMENDMENT_SECONDS.observe(max((at - step.event.occurred_at).total_seconds(), 0.0))
+
+
+_RESENT = frozenset({AuditAction.REVENUE_RESENT, AuditAction.POSTING_RESENT})

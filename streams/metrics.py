@@ -1,0 +1,80 @@
+"""The one list of metrics (domain, measures). Each says what it tells an operator; dashboards are tested against it.
+
+Names follow Prometheus' conventions: base units, `_total` for counters. Labels are bounded sets, never ids.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+_PROCESSING_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
+
+RECORDS_READ = Counter(
+    "tieout_records_read_total", "Records read, by stage and topic: whether a stage is fed.", ["stage", "topic"]
+)
+BATCH_SECONDS = Histogram(
+    "tieout_batch_seconds",
+    "Seconds to work on one micro-batch without its commit: whether a stage is slow.",
+    ["stage", "topic"],
+    buckets=_SECONDS,
+)
+BACKLOG_SECONDS = Gauge(
+    "tieout_backlog_seconds",
+    "Age in seconds of the last record read, by stage, topic and partition: how far a stage lags behind.",
+    ["stage", "topic", "partition"],
+)
+BACKLOG_RECORDS = Gauge(
+    "tieout_backlog_records",
+    "Records that a stage has not read yet, by topic and partition.",
+    ["stage", "topic", "partition"],
+)
+EVENT_OUTCOMES = Counter(
+    "tieout_event_outcomes_total",
+    "Outcomes of events by type and status: posted, parked, exception, duplicate, refused.",
+    ["event_type", "status"],
+)
+AMENDMENT_SECONDS = Histogram(
+    "tieout_amendment_processing_seconds",
+    "Seconds from the signature of a contract change to its acceptance in revenue recognition.",
+    buckets=_PROCESSING_SECONDS,
+)
+REVENUE_ACK_SECONDS = Histogram(
+    "tieout_revenue_ack_seconds",
+    "Seconds from sending a revenue command to its acknowledgment.",
+    buckets=_PROCESSING_SECONDS,
+)
+POSTING_ACK_SECONDS = Histogram(
+    "tieout_posting_ack_seconds", "Seconds from releasing a posting to its acknowledgment.", buckets=_PROCESSING_SECONDS
+)
+EXCEPTIONS_RAISED = Counter(
+    "tieout_exceptions_total", "Exceptions raised, by root cause and owner: who has work.", ["root_cause", "owner"]
+)
+MONTH_END_EXCEPTIONS = Counter(
+    "tieout_month_end_exceptions_total",
+    "Exceptions raised, by accounting period of the event, owner and root cause.",
+    ["period", "owner", "root_cause"],
+)
+FAILED_POSTINGS = Counter(
+    "tieout_failed_postings_total", "Postings that the ERP refused, by reason code.", ["code", "retryable"]
+)
+PARKED_EVENTS = Gauge("tieout_parked_events", "Events that wait, by partition.", ["partition"])
+COMMANDS_PENDING = Gauge("tieout_commands_pending", "Revenue commands without an answer, by partition.", ["partition"])
+POSTINGS_PENDING = Gauge("tieout_postings_pending", "Postings without a final answer, by partition.", ["partition"])
+COMMANDS_RESENT = Counter("tieout_commands_resent_total", "Commands and postings sent again for want of an answer.")
+DEAD_LETTERS = Counter(
+    "tieout_dead_letters_total",
+    "Records that could not be read, by topic and fault; each is an exception.",
+    ["topic", "fault"],
+)
+VARIANCE = Gauge(
+    "tieout_reconciliation_variance",
+    "Absolute difference between systems in the currency's unit, by partition, entity, currency and measure.",
+    ["partition", "legal_entity", "currency", "measure"],
+)
+CONTRACTS_IN_VARIANCE = Gauge(
+    "tieout_contracts_in_variance", "Contracts whose systems do not tie out, by partition.", ["partition"]
+)
+CONNECTOR_FAILURES = Counter(
+    "tieout_connector_failures_total", "Calls to a foreign system without an outcome, by connector.", ["connector"]
+)
