@@ -146,7 +146,7 @@ class Partition:
             async with asyncio.timeout(timeout):
                 await asyncio.wait([self._opening])
                 async with self._lock:
-                    self._producer.close()
+                    await asyncio.get_running_loop().run_in_executor(self._io, self._producer.close)
         except TimeoutError:
             log.warning("partition %d: the batch in hand did not finish within %s s", self.number, timeout)
 

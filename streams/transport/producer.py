@@ -69,7 +69,7 @@ class PartitionProducer(Protocol):
         """Write everything; `input_offsets` are, by topic, the next offset to read. Raises CommitFailed."""
 
     def close(self) -> None:
-        """Give up the partition; nothing is pending between commits."""
+        """Give up the partition, for good; nothing is pending between commits."""
 
 
 class _Sender:
@@ -188,7 +188,8 @@ class TransactionalProducer:
         return Committed(sender.changelog_offsets)
 
     def close(self) -> None:
-        self._client.poll(0)
+        """Free the client; its threads and connections end here. The next owner settles an open transaction."""
+        del self._client
 
     def _until_done(self, step: str, call: _TimedCall) -> None:
         """Repeat a step while librdkafka says that repeating it can help, up to the commit timeout."""
@@ -254,4 +255,5 @@ class FlushingProducer:
         return Committed(sender.changelog_offsets)
 
     def close(self) -> None:
-        self._client.poll(0)
+        """Free the client; its threads and connections end here. The next owner settles an open transaction."""
+        del self._client

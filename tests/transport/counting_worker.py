@@ -31,7 +31,9 @@ class Job:
 
 
 def say(**event: object) -> None:
-    print(json.dumps(event), flush=True)
+    # One write: two threads report, and a line must stay a line.
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
 
 
 def build(job: Job) -> Stage:
@@ -72,10 +74,6 @@ def report_ready(stage: Stage) -> None:
             say(ready=ready)
             last = ready
         time.sleep(0.05)
-
-
-async def _made_in_a_loop(job: Job) -> Stage:
-    return build(job)
 
 
 def main() -> int:
