@@ -1,0 +1,6 @@
+"""The embedded revenue platform: a pure engine (`recognise`) and its home in a database (`EmbeddedRevenuePlatform`)."""
+
+from connectors.revenue.embedded.book import Book
+from connectors.revenue.embedded.engine import recognise
+
+__all__ = ["Book", "recognise"]

@@ -1,0 +1,97 @@
+"""Invoices and credit notes, and the reversal of what was recorded (docs/accounting.md sections 5 and 7).
+
+Billing moves no revenue, except a credit note that lowers the price (ASC 606-10-32-42 to 45).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from connectors.revenue.embedded.book import Book
+from connectors.revenue.embedded.minor_units import to_minor, to_minor_not_negative
+from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.performance import with_usage
+from connectors.revenue.embedded.price_change import change_price, unknown_line
+from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.records import (
+    AccountingTreatment,
+    CreditEffect,
+    RecordBilling,
+    RecordUsage,
+    RevenueCommand,
+    ReverseTransaction,
+    TreatmentDecision,
+)
+
+
+def record_billing(book: Book, command: RevenueCommand, body: RecordBilling) -> Outcome:
+    """Add a document to what was billed. Raises CommandRefusedError."""
+    document = f"{'credit note' if body.credit else 'invoice'} {body.document_id}"
+    if not body.lines:
+        raise CommandRefusedError(
+            RefusalCode.NOTHING_TO_CHANGE, f"{document} has no line; expected at least one. Send the document's lines."
+        )
+    known = {line.line_id for line in book.lines}
+    by_line: dict[str, int] = {}
+    for line in body.lines:
+        if line.line_id not in known:
+            raise unknown_line(book, line.line_id)
+        net = to_minor_not_negative(line.net, book.currency, f"net of line {line.line_id} of {document}")
+        by_line[line.line_id] = by_line.get(line.line_id, 0) + net
+    return _billed(book, command, by_line, body, -1 if body.credit else 1, document)
+
+
+def _billed(
+    book: Book, command: RevenueCommand, by_line: Mapping[str, int], body: RecordBilling, sign: int, cause: str
+) -> Outcome:
+    billed = replace(book, billed=book.billed + sign * sum(by_line.values()))
+    if not (body.credit and body.effect is CreditEffect.PRICE_REDUCTION):
+        return Outcome(billed, rescheduled=False)
+    deltas = {line_id: sign * amount for line_id, amount in by_line.items()}
+    changed, decisions = change_price(billed, command.effective_date, deltas, 0, cause)
+    return Outcome(changed, AccountingTreatment.PRICE_CHANGE, decisions)
+
+
+def reverse(
+    book: Book, command: RevenueCommand, body: ReverseTransaction, earlier: Mapping[str, RevenueCommand]
+) -> Outcome:
+    """Undo an accepted billing or usage command. Raises CommandRefusedError.
+
+    Usage is taken back from the day that earned it, a price reduction on the date of the reversal.
+    """
+    target = body.reverses_command_id
+    reversed_command = earlier.get(target)
+    if reversed_command is None or reversed_command.context.contract_id != book.contract_id:
+        raise CommandRefusedError(
+            RefusalCode.UNKNOWN_COMMAND,
+            f"command {target} was not accepted on contract {book.contract_id}; expected one that was. "
+            "Nothing was recorded that needs a reversal.",
+        )
+    if target in book.reversed_commands:
+        raise CommandRefusedError(
+            RefusalCode.ALREADY_REVERSED, f"command {target} is reversed already; expected to reverse it once."
+        )
+    marked = replace(book, reversed_commands=(*book.reversed_commands, target))
+    original = reversed_command.body
+    if isinstance(original, RecordBilling):
+        by_line: dict[str, int] = {}
+        for line in original.lines:
+            by_line[line.line_id] = by_line.get(line.line_id, 0) + to_minor(line.net, book.currency, "net")
+        cause = f"reversal of {original.document_id} ({body.reason})"
+        return _billed(marked, command, by_line, original, 1 if original.credit else -1, cause)
+    if isinstance(original, RecordUsage):
+        usage = original.usage
+        decision = TreatmentDecision(
+            line_id=usage.line_id,
+            treatment=AccountingTreatment.NOT_A_MODIFICATION,
+            reason=f"usage of {usage.amount} on {usage.usage_end} is taken back ({body.reason}) (606-10-32-40)",
+        )
+        amount = to_minor(usage.amount, book.currency, "usage")
+        return Outcome(with_usage(marked, usage, -amount), decisions=(decision,))
+    raise CommandRefusedError(
+        RefusalCode.NOT_REVERSIBLE,
+        f"command {target} is a {type(original).__name__}; expected RecordBilling or RecordUsage. "
+        "Undo it with a correcting amendment, estimate or fulfilment.",
+    )

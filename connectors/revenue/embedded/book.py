@@ -1,0 +1,119 @@
+"""The book of a contract: lines, performance obligations, dated segments, totals.
+
+Plain frozen values, stored as they are. Amounts are whole minor units of the contract's currency. What they mean in
+time is in `earning`, how they come about in `inception`, `modification`, `price_change`, `performance`, `termination`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from streams.records import RecognitionPattern
+
+SIGNED_CONTRACT = 0
+"""Group of the obligations of the contract as signed; every separate contract and renewal has a higher one."""
+
+
+class SegmentKind(StrEnum):
+    """How a segment is earned (docs/accounting.md section 4)."""
+
+    DAILY = "D"
+    MONTHLY = "M"
+    POINT = "P"
+
+
+class Segment(Struct, frozen=True, omit_defaults=True):
+    """Dated revenue of an obligation."""
+
+    kind: SegmentKind
+    start: dt.date
+    """First day; of a point, its day."""
+    end: dt.date
+    """Last day, included; of a point, its day."""
+    amount: int
+    """Earned over the whole segment, as if it was not cut."""
+    cut: dt.date | None = None
+    """Last day on which the segment earns, where a later change replaced the rest of it."""
+
+
+class Line(Struct, frozen=True, omit_defaults=True):
+    """A contract line with the terms in force, those of its increments included."""
+
+    line_id: str
+    obligation_id: str
+    """The line's own obligation; lines that are not distinct share one."""
+    quantity: Decimal
+    price: int
+    ssp: int
+
+
+class Obligation(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A performance obligation (ASC 606-10-25-14)."""
+
+    obligation_id: str
+    line_id: str
+    """Line it stems from; of an option, the option."""
+    group: int
+    """Obligations that are modified together."""
+    product_line: str
+    legal_entity: str
+    """Entity that performs."""
+    pattern: RecognitionPattern
+    start: dt.date
+    end: dt.date
+    """Last day of the term; of an option, the day it expires."""
+    price: int
+    """Fixed consideration of its lines, without increments."""
+    ssp: int
+    distinct: bool = True
+    option: bool = False
+    """Whether it is a material right."""
+    allocated: int = 0
+    """Allocated transaction price, usage and price changes included."""
+    segments: tuple[Segment, ...] = ()
+    progress: Decimal = Decimal(0)
+    """Cumulative percentage fulfilled; 100 for a point in time or option that was fulfilled."""
+    removed_on: dt.date | None = None
+    """Day from which the line is cancelled."""
+    recognised: int = 0
+    """What the recognition runs have recognised."""
+
+
+class LastRun(Struct, frozen=True):
+    """The latest period that was run for an entity."""
+
+    legal_entity: str
+    period: str
+
+
+class Book(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """All that the platform holds of a contract."""
+
+    contract_id: str
+    currency: str
+    legal_entity: str
+    """Entity that contracts with the customer."""
+    version: int
+    lines: tuple[Line, ...]
+    obligations: tuple[Obligation, ...]
+    transaction_price: int
+    billed: int = 0
+    """Invoices less credit notes, net of tax."""
+    terminated_on: dt.date | None = None
+    """Last day of service, once the contract was terminated."""
+    runs: tuple[LastRun, ...] = ()
+    reversed_commands: tuple[str, ...] = ()
+
+    @property
+    def recognised(self) -> int:
+        """Revenue recognised so far."""
+        return sum(obligation.recognised for obligation in self.obligations)
+
+    @property
+    def next_group(self) -> int:
+        """A group that no obligation has."""
+        return max((obligation.group for obligation in self.obligations), default=SIGNED_CONTRACT) + 1

@@ -1,0 +1,108 @@
+"""The embedded revenue platform as one pure function: a contract's book and a command give the next book and an answer.
+
+Does what docs/accounting.md sections 2 to 6 say. No clock, no I/O, no randomness: the same inputs give the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import assert_never
+
+from connectors.revenue.embedded.answer import answer
+from connectors.revenue.embedded.billing import record_billing, reverse
+from connectors.revenue.embedded.book import Book
+from connectors.revenue.embedded.inception import establish
+from connectors.revenue.embedded.modification import modify
+from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.performance import record_fulfilment, record_usage
+from connectors.revenue.embedded.price_change import revise_estimate
+from connectors.revenue.embedded.recognition import run
+from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from connectors.revenue.embedded.termination import terminate
+from streams.records import (
+    EstablishContract,
+    ModifyContract,
+    RecordBilling,
+    RecordFulfilment,
+    RecordUsage,
+    RevenueAccepted,
+    RevenueCommand,
+    RevenueRejected,
+    ReverseTransaction,
+    ReviseEstimate,
+    RunRecognition,
+    TerminateContract,
+)
+
+NOTHING_EARLIER: Mapping[str, RevenueCommand] = MappingProxyType({})
+
+
+def recognise(
+    book: Book | None, command: RevenueCommand, earlier: Mapping[str, RevenueCommand] = NOTHING_EARLIER
+) -> tuple[Book | None, RevenueAccepted | RevenueRejected]:
+    """Execute a command on the book of its contract, None where the contract is not known yet.
+
+    `earlier` holds, by command id, the accepted commands of the contract that a ReverseTransaction may name. A command
+    that is rejected leaves the book as it was. Idempotency by command id is the caller's.
+    """
+    try:
+        outcome = _execute(book, command, earlier)
+        return outcome.book, answer(outcome)
+    except CommandRefusedError as refused:
+        return book, RevenueRejected(code=refused.code.value, reason=refused.reason)
+
+
+def _execute(book: Book | None, command: RevenueCommand, earlier: Mapping[str, RevenueCommand]) -> Outcome:
+    body = command.body
+    contract_id = command.context.contract_id
+    if isinstance(body, EstablishContract):
+        if book is not None:
+            raise CommandRefusedError(
+                RefusalCode.ALREADY_ESTABLISHED,
+                f"contract {contract_id} is established, version {book.version}; expected a new contract. "
+                "Send a new term as a renewal and a change as an amendment.",
+            )
+        return establish(command, body)
+    if book is None or book.contract_id != contract_id:
+        raise CommandRefusedError(
+            RefusalCode.UNKNOWN_CONTRACT,
+            f"contract {contract_id} is not established; expected EstablishContract first. Send the signed contract.",
+        )
+    match body:
+        case ModifyContract():
+            _check_creates_next_version(book, command)
+            return modify(book, command, body)
+        case TerminateContract():
+            _check_creates_next_version(book, command)
+            return terminate(book, command, body)
+        case RecordBilling():
+            return record_billing(book, command, body)
+        case RecordUsage():
+            return record_usage(book, body)
+        case RecordFulfilment():
+            return record_fulfilment(book, command, body)
+        case ReviseEstimate():
+            return revise_estimate(book, command, body)
+        case ReverseTransaction():
+            return reverse(book, command, body, earlier)
+        case RunRecognition():
+            return run(book, command, body)
+        case _:
+            assert_never(body)
+
+
+def _check_creates_next_version(book: Book, command: RevenueCommand) -> None:
+    if book.terminated_on is not None:
+        raise CommandRefusedError(
+            RefusalCode.CONTRACT_TERMINATED,
+            f"contract {book.contract_id} ended on {book.terminated_on}; expected no change after the termination. "
+            "Sign a new contract.",
+        )
+    version = command.context.contract_version
+    if version != book.version + 1:
+        raise CommandRefusedError(
+            RefusalCode.VERSION_CONFLICT,
+            f"the change of contract {book.contract_id} creates version {version} and version {book.version} is in "
+            f"force; expected {book.version + 1}. Send the versions in order.",
+        )

@@ -1,0 +1,196 @@
+"""What is promised, and the share of the price each promise gets, when a contract or a renewal begins.
+
+Sections 2 and 3 of docs/accounting.md (ASC 606-10-25-14 to 22 and 606-10-32-28 to 41). Knows nothing of modifications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from msgspec.structs import replace
+
+from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Line, Obligation
+from connectors.revenue.embedded.earning import plan
+from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
+from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.records import (
+    AccountingTreatment,
+    ContractLine,
+    EstablishContract,
+    MaterialRight,
+    RecognitionPattern,
+    RevenueCommand,
+    TreatmentDecision,
+)
+
+_EARNED_HOW = {
+    RecognitionPattern.RATABLE_DAILY: "over time, every day of the term the same (606-10-25-31)",
+    RecognitionPattern.RATABLE_MONTHLY: "over time, every month of the term the same (606-10-25-31)",
+    RecognitionPattern.POINT_IN_TIME: "at the point of fulfilment (606-10-25-30)",
+    RecognitionPattern.USAGE: "as used, in the period of use (606-10-32-40)",
+    RecognitionPattern.MILESTONE: "over time by cumulative progress (606-10-25-31)",
+}
+
+
+def establish(command: RevenueCommand, body: EstablishContract) -> Outcome:
+    """Open the book of a contract that was signed. Raises CommandRefusedError."""
+    terms = body.terms
+    context = command.context
+    if not terms.lines:
+        raise CommandRefusedError(
+            RefusalCode.NOTHING_TO_CHANGE,
+            f"contract {context.contract_id} has no line; expected at least one. Add what is promised.",
+        )
+    check_new_ids([*(line.line_id for line in terms.lines), *(option.option_id for option in terms.options)], ())
+    lines, promised = promises(terms.lines, terms.currency, context.legal_entity, SIGNED_CONTRACT)
+    promised += [_option(option, terms.currency, context.legal_entity) for option in terms.options]
+    obligations = allocate(promised, terms.currency)
+    book = Book(
+        contract_id=context.contract_id,
+        currency=terms.currency,
+        legal_entity=context.legal_entity,
+        version=context.contract_version,
+        lines=tuple(lines),
+        obligations=tuple(obligations),
+        transaction_price=sum(line.price for line in lines),
+    )
+    return Outcome(
+        book,
+        decisions=tuple(
+            TreatmentDecision(
+                line_id=obligation.line_id,
+                treatment=AccountingTreatment.NOT_A_MODIFICATION,
+                reason=allocation_reason(obligation, obligations, terms.currency),
+            )
+            for obligation in obligations
+        ),
+    )
+
+
+def check_new_ids(new: Sequence[str], used: Collection[str]) -> None:
+    """Check that ids are unique among themselves and never used before. Raises CommandRefusedError."""
+    seen = set(used)
+    for identifier in new:
+        if identifier in seen:
+            raise CommandRefusedError(
+                RefusalCode.LINE_ID_USED,
+                f"line id {identifier} is used already; expected one that the contract never had. "
+                "Give the line a new id.",
+            )
+        seen.add(identifier)
+
+
+def used_ids(book: Book) -> set[str]:
+    """Return every line and obligation id that a contract ever had."""
+    return {line.line_id for line in book.lines} | {obligation.obligation_id for obligation in book.obligations}
+
+
+def priced(line: ContractLine, currency: str) -> tuple[int, int]:
+    """Check a new line; return its price and stand-alone selling price in minor units. Raises CommandRefusedError."""
+    if line.end_date < line.start_date:
+        raise CommandRefusedError(
+            RefusalCode.TERM_INVALID,
+            f"line {line.line_id} ends on {line.end_date}, before its start {line.start_date}. Correct the term.",
+        )
+    price = to_minor_not_negative(line.price, currency, f"price of line {line.line_id}")
+    ssp = to_minor_not_negative(line.ssp, currency, f"stand-alone selling price of line {line.line_id}")
+    if line.pattern is RecognitionPattern.USAGE and (price or ssp):
+        raise CommandRefusedError(
+            RefusalCode.USAGE_PRICED,
+            f"usage line {line.line_id} has price {line.price} and SSP {line.ssp}; expected 0 for both. "
+            "Put a fixed fee or a minimum commitment into a line of its own.",
+        )
+    return price, ssp
+
+
+def is_combined(line: ContractLine) -> bool:
+    """Tell whether a line shares its obligation with the other lines that are not distinct; usage never does."""
+    return not line.distinct and line.pattern is not RecognitionPattern.USAGE
+
+
+def promises(
+    signed: Iterable[ContractLine], currency: str, legal_entity: str, group: int
+) -> tuple[list[Line], list[Obligation]]:
+    """Return the lines and the obligations they promise, nothing allocated yet. Raises CommandRefusedError."""
+    lines: list[Line] = []
+    obligations: list[Obligation] = []
+    combined: int | None = None
+    for line in signed:
+        price, ssp = priced(line, currency)
+        if combined is not None and is_combined(line):
+            first = obligations[combined]
+            obligations[combined] = replace(first, price=first.price + price, ssp=first.ssp + ssp)
+            lines.append(Line(line.line_id, first.obligation_id, line.quantity, price, ssp))
+            continue
+        if is_combined(line):
+            combined = len(obligations)
+        obligations.append(
+            Obligation(
+                obligation_id=line.line_id,
+                line_id=line.line_id,
+                group=group,
+                product_line=line.product_line,
+                legal_entity=line.legal_entity or legal_entity,
+                pattern=line.pattern,
+                start=line.start_date,
+                end=line.end_date,
+                price=price,
+                ssp=ssp,
+                distinct=not is_combined(line),
+            )
+        )
+        lines.append(Line(line.line_id, line.line_id, line.quantity, price, ssp))
+    return lines, obligations
+
+
+def _option(option: MaterialRight, currency: str, legal_entity: str) -> Obligation:
+    return Obligation(
+        obligation_id=option.option_id,
+        line_id=option.option_id,
+        group=SIGNED_CONTRACT,
+        product_line=option.product_line,
+        legal_entity=legal_entity,
+        pattern=RecognitionPattern.POINT_IN_TIME,
+        start=option.expires_on,
+        end=option.expires_on,
+        price=0,
+        ssp=to_minor_not_negative(option.ssp, currency, f"stand-alone selling price of option {option.option_id}"),
+        option=True,
+    )
+
+
+def allocate(promised: Sequence[Obligation], currency: str) -> list[Obligation]:
+    """Allocate the price of all by their relative stand-alone selling prices, and plan it over their terms.
+
+    Raises CommandRefusedError when there is a price and nothing to allocate it by.
+    """
+    price = sum(obligation.price for obligation in promised)
+    weights = [obligation.ssp for obligation in promised]
+    if not price:
+        return list(promised)
+    if not sum(weights):
+        raise CommandRefusedError(
+            RefusalCode.PRICE_WITHOUT_SSP,
+            f"the price is {to_amount(price, currency)} {currency} and every stand-alone selling price is 0; "
+            "expected one to allocate the price by (606-10-32-31). Estimate it (606-10-32-33).",
+        )
+    return [
+        replace(obligation, allocated=share, segments=plan(obligation, share))
+        for obligation, share in zip(promised, split(price, weights), strict=True)
+    ]
+
+
+def allocation_reason(obligation: Obligation, together: Sequence[Obligation], currency: str) -> str:
+    """Say what an obligation was allocated, out of what, and how it is earned."""
+    how = f"material right, earned when exercised or on {obligation.end} (606-10-55-42)"
+    if not obligation.option:
+        how = f"earned {_EARNED_HOW[obligation.pattern]}"
+    if obligation.pattern is RecognitionPattern.USAGE:
+        return f"usage, {how}; no share of the fixed price"
+    price = sum(other.price for other in together)
+    ssp = sum(other.ssp for other in together)
+    return (
+        f"{to_amount(obligation.allocated, currency)} of the price {to_amount(price, currency)} by SSP "
+        f"{to_amount(obligation.ssp, currency)} of {to_amount(ssp, currency)} (606-10-32-31); {how}"
+    )

@@ -1,0 +1,267 @@
+"""Carrying out a contract modification once its treatment is decided (docs/accounting.md section 5).
+
+Separate contracts stand beside what exists; prospective items spread what remains over what remains, by group; a
+cumulative catch-up changes one obligation. Which of them applies is decided in `treatment`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Line, Obligation
+from connectors.revenue.embedded.earning import DAY, cut, is_satisfied, plan, planned_kind, total, units
+from connectors.revenue.embedded.inception import allocate, allocation_reason, check_new_ids, promises, used_ids
+from connectors.revenue.embedded.minor_units import common_weights, split, to_amount
+from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.price_change import catch_up
+from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from connectors.revenue.embedded.treatment import Added, Changed, Decided, Removed, combined_obligation, decide
+from streams.records import (
+    AccountingTreatment,
+    ContractAmended,
+    ModifyContract,
+    RecognitionPattern,
+    RevenueCommand,
+    TreatmentDecision,
+)
+
+SEPARATE = AccountingTreatment.SEPARATE_CONTRACT
+PROSPECTIVE = AccountingTreatment.PROSPECTIVE
+CATCH_UP = AccountingTreatment.CUMULATIVE_CATCH_UP
+
+
+def modify(book: Book, command: RevenueCommand, body: ModifyContract) -> Outcome:
+    """Execute an amendment or a renewal. Raises CommandRefusedError."""
+    if body.renewal:
+        return _renew(book, command, body.change)
+    day = command.effective_date
+    decided = decide(book, body.change, day)
+    version = command.context.contract_version
+    lines = {line.line_id: line for line in book.lines}
+    obligations = {obligation.obligation_id: obligation for obligation in book.obligations}
+    for changed in decided.changed:
+        lines[changed.line.line_id] = replace(
+            changed.line, quantity=changed.quantity, price=changed.price, ssp=changed.ssp
+        )
+    _catch_up(book, decided, lines, obligations, day)
+    _prospective(book, decided, lines, obligations, day)
+    _separate(book, decided, lines, obligations, day, version)
+    price = (
+        book.transaction_price
+        + sum(item.price for item in decided.added)
+        + sum(item.delta_price for item in decided.changed)
+        - sum(item.fall for item in decided.removed)
+    )
+    changed_book = replace(
+        book,
+        version=version,
+        lines=tuple(lines.values()),
+        obligations=tuple(obligations.values()),
+        transaction_price=price,
+    )
+    return Outcome(changed_book, decided.treatment, decided.decisions)
+
+
+def _renew(book: Book, command: RevenueCommand, change: ContractAmended) -> Outcome:
+    """Add a new term as a separate contract, allocated among its own lines as at inception."""
+    if change.changed_lines or change.removed_lines or not change.added_lines:
+        raise CommandRefusedError(
+            RefusalCode.NOTHING_TO_CHANGE,
+            f"the renewal adds {len(change.added_lines)}, changes {len(change.changed_lines)} and removes "
+            f"{len(change.removed_lines)} lines; expected added lines only. Send other changes as an amendment.",
+        )
+    if change.requested_treatment not in (None, AccountingTreatment.UNDETERMINED, SEPARATE):
+        raise CommandRefusedError(
+            RefusalCode.TREATMENT_DISPUTE,
+            f"treatment {change.requested_treatment} is requested and a renewal is a {SEPARATE} (606-10-25-12). "
+            "Send it without a requested treatment, or as an amendment if it changes the term in force.",
+        )
+    check_new_ids([line.line_id for line in change.added_lines], used_ids(book))
+    lines, promised = promises(change.added_lines, book.currency, book.legal_entity, book.next_group)
+    obligations = allocate(promised, book.currency)
+    renewed = replace(
+        book,
+        version=command.context.contract_version,
+        lines=(*book.lines, *lines),
+        obligations=(*book.obligations, *obligations),
+        transaction_price=book.transaction_price + sum(line.price for line in lines),
+    )
+    decisions = tuple(
+        TreatmentDecision(
+            line_id=obligation.line_id,
+            treatment=SEPARATE,
+            reason=f"renewal, a contract of its own (606-10-25-12): "
+            f"{allocation_reason(obligation, obligations, book.currency)}",
+        )
+        for obligation in obligations
+    )
+    return Outcome(renewed, SEPARATE, decisions)
+
+
+def _catch_up(
+    book: Book, decided: Decided, lines: dict[str, Line], obligations: dict[str, Obligation], day: dt.date
+) -> None:
+    deltas: dict[str, int] = {}
+    for changed in _changed_by(decided, CATCH_UP):
+        before = obligations[changed.obligation.obligation_id]
+        end = before.end if is_satisfied(changed.obligation, day) else _end(changed, before)
+        obligations[before.obligation_id] = replace(
+            before, price=before.price + changed.delta_price, ssp=before.ssp + changed.delta_ssp, end=end
+        )
+        deltas[before.obligation_id] = deltas.get(before.obligation_id, 0) + changed.delta_price
+    joined = combined_obligation(book)
+    for added in _added_by(decided, CATCH_UP):
+        if joined is None:
+            continue
+        before = obligations[joined.obligation_id]
+        lines[added.line.line_id] = Line(
+            added.line.line_id, before.obligation_id, added.line.quantity, added.price, added.ssp
+        )
+        obligations[before.obligation_id] = replace(
+            before, price=before.price + added.price, ssp=before.ssp + added.ssp
+        )
+        deltas[before.obligation_id] = deltas.get(before.obligation_id, 0) + added.price
+    before_all = {obligation.obligation_id: obligation for obligation in book.obligations}
+    for obligation_id, delta in deltas.items():
+        satisfied = is_satisfied(before_all[obligation_id], day)
+        obligations[obligation_id] = catch_up(obligations[obligation_id], delta, day, satisfied)
+
+
+def _prospective(
+    book: Book, decided: Decided, lines: dict[str, Line], obligations: dict[str, Obligation], day: dt.date
+) -> None:
+    changes = {changed.obligation.obligation_id: changed for changed in _changed_by(decided, PROSPECTIVE)}
+    removals = {removed.obligation.obligation_id: removed for removed in decided.removed}
+    groups: set[int] = set()
+    for changed in changes.values():
+        obligations[changed.obligation.obligation_id] = replace(
+            changed.obligation,
+            price=changed.obligation.price + changed.delta_price,
+            ssp=changed.obligation.ssp + changed.delta_ssp,
+            end=_end(changed, changed.obligation),
+        )
+        if changed.obligation.pattern is not RecognitionPattern.USAGE:
+            groups.add(changed.obligation.group)
+    added: list[Obligation] = []
+    for item in _added_by(decided, PROSPECTIVE):
+        new_lines, promised = promises([item.line], book.currency, book.legal_entity, SIGNED_CONTRACT)
+        lines[item.line.line_id] = new_lines[0]
+        added += promised
+        groups.add(SIGNED_CONTRACT)
+    for removed in removals.values():
+        obligation = removed.obligation
+        obligations[obligation.obligation_id] = _cancelled(removed, day)
+        if obligation.pattern is not RecognitionPattern.USAGE:
+            groups.add(obligation.group)
+    for group in sorted(groups):
+        pool = [
+            obligations[before.obligation_id]
+            for before in book.obligations
+            if before.group == group and before.obligation_id not in removals and _is_open(before, day)
+        ]
+        amount = sum(obligation.allocated - total(cut(obligation.segments, day - DAY)) for obligation in pool)
+        amount += sum(changes[item.obligation_id].delta_price for item in pool if item.obligation_id in changes)
+        for removed in removals.values():
+            if removed.obligation.group == group:
+                amount += removed.obligation.allocated - removed.settled - removed.fall
+        if group == SIGNED_CONTRACT:
+            amount += sum(obligation.price for obligation in added)
+            pool += added
+        for obligation in _spread(pool, amount, day, book.currency):
+            obligations[obligation.obligation_id] = obligation
+
+
+def _is_open(obligation: Obligation, day: dt.date) -> bool:
+    """Tell whether an obligation, as it was before the change, takes part in its group's pool."""
+    in_progress = obligation.pattern is RecognitionPattern.MILESTONE and obligation.progress > 0
+    usage = obligation.pattern is RecognitionPattern.USAGE
+    return obligation.distinct and not usage and not in_progress and not is_satisfied(obligation, day)
+
+
+def _cancelled(removed: Removed, day: dt.date) -> Obligation:
+    obligation = removed.obligation
+    if obligation.pattern is RecognitionPattern.USAGE:
+        return replace(obligation, end=min(obligation.end, day - DAY), removed_on=day)
+    segments = cut(obligation.segments, day - DAY)
+    return replace(obligation, allocated=removed.settled, segments=segments, removed_on=day)
+
+
+def _spread(pool: list[Obligation], amount: int, day: dt.date, currency: str) -> list[Obligation]:
+    """Share an amount by remaining SSP, and plan each share over what remains (606-10-25-13(a))."""
+    if amount < 0:
+        raise CommandRefusedError(
+            RefusalCode.NEGATIVE_POOL,
+            f"{to_amount(amount, currency)} would remain to be earned from {day} on; expected 0 or more. "
+            "Give back earned revenue with a credit note that reduces the price.",
+        )
+    weights = common_weights([_remaining_ssp(obligation, day) for obligation in pool])
+    if amount and not sum(weights):
+        raise CommandRefusedError(
+            RefusalCode.POOL_WITHOUT_SSP,
+            f"{to_amount(amount, currency)} remains to be earned from {day} on, and no remaining obligation has a "
+            "stand-alone selling price and a term. Give the changed or added line an SSP, or terminate the contract.",
+        )
+    shares = split(amount, weights) if amount else [0] * len(pool)
+    spread: list[Obligation] = []
+    for obligation, share in zip(pool, shares, strict=True):
+        segments = cut(obligation.segments, day - DAY)
+        allocated = total(segments) + share
+        spread.append(replace(obligation, allocated=allocated, segments=segments + plan(obligation, share, day)))
+    return spread
+
+
+def _remaining_ssp(obligation: Obligation, day: dt.date) -> tuple[int, int]:
+    kind = planned_kind(obligation)
+    if kind is None:
+        return obligation.ssp, 1
+    remaining = units(kind, max(day, obligation.start), obligation.end)
+    return obligation.ssp * remaining, units(kind, obligation.start, obligation.end)
+
+
+def _separate(
+    book: Book,
+    decided: Decided,
+    lines: dict[str, Line],
+    obligations: dict[str, Obligation],
+    day: dt.date,
+    version: int,
+) -> None:
+    group = book.next_group
+    for added in _added_by(decided, SEPARATE):
+        new_lines, promised = promises([added.line], book.currency, book.legal_entity, group)
+        lines[added.line.line_id] = new_lines[0]
+        obligations[added.line.line_id] = allocate(promised, book.currency)[0]
+        group += 1
+    for changed in _changed_by(decided, SEPARATE):
+        own = changed.obligation
+        increment = Obligation(
+            obligation_id=f"{own.line_id}@v{version}",
+            line_id=own.line_id,
+            group=group,
+            product_line=own.product_line,
+            legal_entity=own.legal_entity,
+            pattern=own.pattern,
+            start=max(day, own.start),
+            end=own.end,
+            price=changed.delta_price,
+            ssp=changed.delta_ssp,
+            allocated=changed.delta_price,
+        )
+        check_new_ids([increment.obligation_id], [*obligations, *lines])
+        obligations[increment.obligation_id] = replace(increment, segments=plan(increment, increment.allocated))
+        group += 1
+
+
+def _end(changed: Changed, obligation: Obligation) -> dt.date:
+    return changed.end if changed.line.line_id == obligation.obligation_id else obligation.end
+
+
+def _added_by(decided: Decided, treatment: AccountingTreatment) -> Iterable[Added]:
+    return (item for item in decided.added if item.decision.treatment is treatment)
+
+
+def _changed_by(decided: Decided, treatment: AccountingTreatment) -> Iterable[Changed]:
+    return (item for item in decided.changed if item.decision.treatment is treatment)

@@ -1,0 +1,146 @@
+"""Changes of the transaction price, and the cumulative catch-up that they and changes of one obligation share.
+
+Sections 5 "Cumulative catch-up" and "Price change" of docs/accounting.md (ASC 606-10-25-13(b), 606-10-32-42 to 45).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Obligation
+from connectors.revenue.embedded.earning import (
+    DAY,
+    cut,
+    elapsed,
+    is_satisfied,
+    plan,
+    planned_kind,
+    total,
+    units,
+    with_point,
+)
+from connectors.revenue.embedded.minor_units import divide, split, to_amount, to_minor
+from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.records import AccountingTreatment, RecognitionPattern, RevenueCommand, ReviseEstimate, TreatmentDecision
+
+
+def performed(obligation: Obligation, day: dt.date, satisfied: bool) -> tuple[int, int]:
+    """Return the progress before a day as numerator and denominator (docs/accounting.md section 5)."""
+    if satisfied or obligation.pattern is RecognitionPattern.USAGE:
+        return 1, 1
+    kind = planned_kind(obligation)
+    if kind is None:
+        above, below = obligation.progress.as_integer_ratio()
+        return above, below * 100
+    start, end = obligation.start, obligation.end
+    return elapsed(kind, start, end, day - DAY), units(kind, start, end)
+
+
+def catch_up(obligation: Obligation, delta: int, day: dt.date, satisfied: bool) -> Obligation:
+    """Change what is allocated to an obligation, and earn on the day what its progress has earned of the change.
+
+    The obligation has its new term already; `satisfied` tells whether it was satisfied before. What is left of an
+    obligation that is planned ahead is spread over what remains, of another it stays unscheduled.
+    """
+    allocated = obligation.allocated + delta
+    above, below = performed(obligation, day, satisfied)
+    share = divide(delta * above, below)
+    planned = planned_kind(obligation) is not None and not satisfied
+    segments = cut(obligation.segments, day - DAY) if planned else obligation.segments
+    segments = with_point(segments, day, share)
+    if planned:
+        segments += plan(obligation, allocated - total(segments), day)
+    return replace(obligation, allocated=allocated, segments=segments)
+
+
+def change_price(
+    book: Book, day: dt.date, by_line: Mapping[str, int], unassigned: int, cause: str
+) -> tuple[Book, tuple[TreatmentDecision, ...]]:
+    """Change the transaction price by amounts that belong to lines, and by one that concerns the signed contract.
+
+    Raises CommandRefusedError where a line is unknown, nothing can take the change, or the price falls below zero.
+    """
+    deltas = _deltas(book, by_line, unassigned)
+    change = sum(by_line.values()) + unassigned
+    price = book.transaction_price + change
+    if price < 0:
+        raise CommandRefusedError(
+            RefusalCode.NEGATIVE_PRICE,
+            f"{cause} changes the transaction price {to_amount(book.transaction_price, book.currency)} by "
+            f"{to_amount(change, book.currency)}; expected 0 or more to remain. Correct the amount.",
+        )
+    obligations = list(book.obligations)
+    decisions: list[TreatmentDecision] = []
+    for at, obligation in enumerate(obligations):
+        delta = deltas.get(obligation.obligation_id)
+        if delta is None:
+            continue
+        satisfied = book.terminated_on is not None or is_satisfied(obligation, day)
+        obligations[at] = catch_up(obligation, delta, day, satisfied)
+        above, below = performed(obligation, day, satisfied)
+        decisions.append(
+            TreatmentDecision(
+                line_id=obligation.line_id,
+                treatment=AccountingTreatment.PRICE_CHANGE,
+                reason=f"{cause}: {to_amount(delta, book.currency)} on {obligation.obligation_id}, of which "
+                f"{to_amount(divide(delta * above, below), book.currency)} for the "
+                f"{Decimal(divide(10000 * above, below)).scaleb(-2)} % performed is earned on {day} (606-10-32-42 to 45)",
+            )
+        )
+    return replace(book, obligations=tuple(obligations), transaction_price=price), tuple(decisions)
+
+
+def _deltas(book: Book, by_line: Mapping[str, int], unassigned: int) -> dict[str, int]:
+    obligation_of = {line.line_id: line.obligation_id for line in book.lines}
+    deltas: dict[str, int] = {}
+    for line_id, amount in by_line.items():
+        obligation_id = obligation_of.get(line_id)
+        if obligation_id is None:
+            raise unknown_line(book, line_id)
+        deltas[obligation_id] = deltas.get(obligation_id, 0) + amount
+    if unassigned:
+        takers = [
+            obligation
+            for obligation in book.obligations
+            if obligation.group == SIGNED_CONTRACT
+            and obligation.removed_on is None
+            and obligation.pattern is not RecognitionPattern.USAGE
+        ]
+        weights = [obligation.ssp for obligation in takers]
+        if not sum(weights):
+            raise CommandRefusedError(
+                RefusalCode.PRICE_WITHOUT_SSP,
+                f"a price change of {to_amount(unassigned, book.currency)} names no line, and the signed contract "
+                "has no obligation with a stand-alone selling price. Name the line it belongs to (606-10-32-44).",
+            )
+        for obligation, share in zip(takers, split(unassigned, weights), strict=True):
+            if share:
+                deltas[obligation.obligation_id] = deltas.get(obligation.obligation_id, 0) + share
+    return deltas
+
+
+def unknown_line(book: Book, line_id: str) -> CommandRefusedError:
+    """Return the refusal of a line that the contract does not have."""
+    known = ", ".join(line.line_id for line in book.lines[:20])
+    return CommandRefusedError(
+        RefusalCode.UNKNOWN_LINE,
+        f"line {line_id} is not a line of contract {book.contract_id}; expected one of {known}. "
+        "Correct the line, or amend the contract first.",
+    )
+
+
+def revise_estimate(book: Book, command: RevenueCommand, body: ReviseEstimate) -> Outcome:
+    """Take in a changed estimate of the transaction price. Raises CommandRefusedError."""
+    estimate = body.estimate
+    amount = to_minor(estimate.price_change, book.currency, "price change")
+    by_line = {} if estimate.line_id is None else {estimate.line_id: amount}
+    cause = f"estimate changed ({estimate.basis})" if estimate.basis else "estimate changed"
+    changed, decisions = change_price(
+        book, command.effective_date, by_line, amount if estimate.line_id is None else 0, cause
+    )
+    return Outcome(changed, AccountingTreatment.PRICE_CHANGE, decisions)

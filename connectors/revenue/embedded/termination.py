@@ -1,0 +1,57 @@
+"""The early end of a contract (docs/accounting.md section 5, "Termination")."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from connectors.revenue.embedded.book import Book
+from connectors.revenue.embedded.earning import cut, total, with_point
+from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
+from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.records import AccountingTreatment, RevenueCommand, TerminateContract, TreatmentDecision
+
+
+def terminate(book: Book, command: RevenueCommand, body: TerminateContract) -> Outcome:
+    """End service on the effective date; what is neither earned nor given back is earned then.
+
+    Raises CommandRefusedError when more is given back than is unearned.
+    """
+    day, currency = command.effective_date, book.currency
+    refund = to_minor_not_negative(body.termination.refund, currency, "refund")
+    fee = to_minor_not_negative(body.termination.fee, currency, "termination fee")
+    ended = [replace(obligation, segments=cut(obligation.segments, day)) for obligation in book.obligations]
+    unearned = [obligation.allocated - total(obligation.segments) for obligation in ended]
+    remaining = sum(unearned)
+    retained = remaining - refund + fee
+    facts = (
+        f"unearned {to_amount(remaining, currency)} less refund {to_amount(refund, currency)} "
+        f"plus fee {to_amount(fee, currency)}"
+    )
+    if retained < 0:
+        raise CommandRefusedError(
+            RefusalCode.REFUND_OVER_UNEARNED,
+            f"{facts} is {to_amount(retained, currency)} after {day}; expected 0 or more. "
+            "Give back earned revenue with a credit note that reduces the price, before the termination.",
+        )
+    shares = split(retained, unearned) if remaining else [retained] + [0] * (len(ended) - 1)
+    decisions: list[TreatmentDecision] = []
+    for at, share in enumerate(shares):
+        segments = with_point(ended[at].segments, day, share)
+        ended[at] = replace(ended[at], segments=segments, allocated=total(segments))
+        if share or unearned[at]:
+            reason = (
+                f"service ends on {day}; {facts} is earned then, {to_amount(share, currency)} of it on "
+                f"{ended[at].obligation_id} for its unearned {to_amount(unearned[at], currency)} (606-10-25-13, 32-42)"
+            )
+            decisions.append(
+                TreatmentDecision(line_id=ended[at].line_id, treatment=AccountingTreatment.TERMINATION, reason=reason)
+            )
+    changed = replace(
+        book,
+        obligations=tuple(ended),
+        transaction_price=book.transaction_price - refund + fee,
+        terminated_on=day,
+        version=command.context.contract_version,
+    )
+    return Outcome(changed, AccountingTreatment.TERMINATION, tuple(decisions))
