@@ -1,0 +1,54 @@
+"""The embedded ledger without a database: the same checks, kept in memory, for dry runs and simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+
+from connectors.erp.ledger.checks import Books, Original, refuse_by_itself, refuse_reversal
+from connectors.protocols import AccountBalance
+from streams.core.money import ZERO, quantize
+from streams.records import ErpPosting, PostingAccepted, PostingRejected
+
+
+class MemoryLedger:
+    """Implements `connectors.protocols.Erp`; what was accepted is in `postings`, in order."""
+
+    def __init__(self, accounts: Collection[str], entities: Mapping[str, str]) -> None:
+        self._books = Books(frozenset(accounts), entities)
+        self._answers: dict[str, PostingAccepted] = {}
+        self._originals: dict[str, Original] = {}
+        self.postings: list[ErpPosting] = []
+
+    def post(self, postings: Sequence[ErpPosting]) -> list[PostingAccepted | PostingRejected]:
+        """Post in order; one answer a posting. Posting a command id again returns its first answer."""
+        return [self._post(posting) for posting in postings]
+
+    def _post(self, posting: ErpPosting) -> PostingAccepted | PostingRejected:
+        known = self._answers.get(posting.command_id)
+        if known is not None:
+            return known
+        refusal = refuse_by_itself(posting, self._books) or refuse_reversal(posting, self._originals)
+        if refusal is not None:
+            return refusal
+        self.postings.append(posting)
+        self._originals[posting.command_id] = Original(posting.legal_entity, posting.currency)
+        answer = PostingAccepted(
+            document_number=str(len(self.postings)), period=posting.period, lines=posting.body.lines
+        )
+        self._answers[posting.command_id] = answer
+        return answer
+
+    def balances(self, contract_id: str | None = None) -> list[AccountBalance]:
+        """Return debits less credits by entity, account and currency, sorted."""
+        totals: dict[tuple[str, str, str], Decimal] = {}
+        for posting in self.postings:
+            if contract_id is not None and posting.context.contract_id != contract_id:
+                continue
+            for line in posting.body.lines:
+                key = (posting.legal_entity, line.account, posting.currency)
+                totals[key] = totals.get(key, ZERO) + line.debit - line.credit
+        return [
+            AccountBalance(entity, account, currency, quantize(total, currency))
+            for (entity, account, currency), total in sorted(totals.items())
+        ]

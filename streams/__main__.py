@@ -1,0 +1,5 @@
+"""`python -m streams` is `tieout`."""
+
+from streams.cli import main
+
+main()

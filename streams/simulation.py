@@ -1,0 +1,234 @@
+"""The whole road without a broker: the same core, the embedded revenue platform and ledger, in one process.
+
+`World` holds what topics and tables hold in production, as plain queues and dictionaries, and moves one record at a
+time: a dry run takes them in order, the property tests in any order that keeps each contract's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from connectors.protocols import Erp, RevenuePlatform
+from streams.core.contract import Contract, Document
+from streams.core.decision import Decision, ErpAnswered, EventArrived, Input, RevenueAnswered, TimePassed
+from streams.core.exceptions import exception_record
+from streams.core.orchestration import decide
+from streams.core.periods import PeriodBook, after_period_event, concerns
+from streams.core.policy import Policy
+from streams.core.reconciliation import Tie, billed, booked, recognised
+from streams.core.rules import violations
+from streams.records import (
+    AuditRecord,
+    CommercialEvent,
+    ErpPosting,
+    ExceptionRecord,
+    PeriodClosed,
+    PeriodOpened,
+    PostingAccepted,
+    PostingAck,
+    ProcessingStatus,
+    RevenueAccepted,
+    RevenueAck,
+    RevenueCommand,
+    RootCause,
+    SourceRecord,
+)
+from streams.topics import COMMERCIAL_EVENTS
+
+Clock = Callable[[], dt.datetime]
+
+
+class World:
+    """Everything between the sources and the ledger."""
+
+    def __init__(self, policy: Policy, revenue: RevenuePlatform, erp: Erp, clock: Clock) -> None:
+        self.policy = policy
+        self.contracts: dict[str, Contract] = {}
+        self.ties: dict[str, Tie] = {}
+        self.exceptions: dict[str, ExceptionRecord] = {}
+        self.audit: list[AuditRecord] = []
+        self.acks: dict[str, RevenueAck] = {}
+        self.status: dict[str, ProcessingStatus] = {}
+        """Latest status by event id."""
+        self.duplicates = 0
+        self.refused = 0
+        self.events: deque[CommercialEvent] = deque()
+        self.revenue_commands: deque[RevenueCommand] = deque()
+        self.revenue_acks: deque[RevenueAck] = deque()
+        self.erp_postings: deque[ErpPosting] = deque()
+        self.posting_acks: deque[PostingAck] = deque()
+        self._revenue = revenue
+        self._erp = erp
+        self._clock = clock
+        self._offset = 0
+        self._seen: dict[str, int] = {}
+        self._documents: dict[tuple[str, str], Document] = {}
+        self._periods: dict[str, PeriodBook] = {}
+        self._booked: set[str] = set()
+
+    # --- what the core may look up
+
+    def seen(self, event_id: str) -> int | None:
+        return self._seen.get(event_id)
+
+    def document(self, contract_id: str, key: str) -> Document | None:
+        return self._documents.get((contract_id, key))
+
+    # --- capture
+
+    def offer(self, event: CommercialEvent) -> None:
+        """Capture an event: it joins the queue, or is refused with an exception."""
+        faults = violations(event, self.policy)
+        if not faults:
+            self.events.append(event)
+            return
+        message = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults)
+        self.refuse(event, message)
+
+    def refuse(self, event: CommercialEvent, message: str) -> None:
+        """Refuse an event with an exception that names every fault."""
+        self.refused += 1
+        exception = exception_record(
+            self.policy.exceptions[RootCause.PAYLOAD_INVALID],
+            RootCause.PAYLOAD_INVALID,
+            event_id=event.event_id,
+            context=event.context,
+            subject=event.event_id,
+            message=message,
+            at=self._clock(),
+        )
+        self.exceptions[exception.exception_id] = exception
+
+    # --- one record at a time
+
+    def step(self, queue: Sequence[object]) -> None:
+        """Process the first record of one of the queues; it must not be empty."""
+        if queue is self.events:
+            self._event(self.events.popleft())
+        elif queue is self.revenue_commands:
+            self._execute(self.revenue_commands.popleft())
+        elif queue is self.revenue_acks:
+            ack = self.revenue_acks.popleft()
+            self._decide(ack.context.contract_id, RevenueAnswered(ack=ack, at=self._clock()))
+        elif queue is self.erp_postings:
+            self._post(self.erp_postings.popleft())
+        else:
+            answer = self.posting_acks.popleft()
+            self._decide(answer.context.contract_id, ErpAnswered(ack=answer, at=self._clock()))
+
+    @property
+    def queues(self) -> tuple[Sequence[object], ...]:
+        """The queues, the end of the road first."""
+        return (self.posting_acks, self.erp_postings, self.revenue_acks, self.revenue_commands, self.events)
+
+    def settle(self) -> None:
+        """Process until nothing moves."""
+        while waiting := next((queue for queue in self.queues if queue), None):
+            self.step(waiting)
+
+    def pass_time(self) -> None:
+        """Let the clock act on every contract."""
+        for contract_id in list(self.contracts):
+            self._decide(contract_id, TimePassed(at=self._clock()))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many events ended as what; every event that was offered is in one of them."""
+        ended = Counter(self.status.values())
+        return {
+            "posted": ended[ProcessingStatus.POSTED] + ended[ProcessingStatus.COMPENSATED],
+            "parked": ended[ProcessingStatus.PARKED] + ended[ProcessingStatus.AWAITING_APPROVAL],
+            "exception": ended[ProcessingStatus.EXCEPTION],
+            "duplicate": self.duplicates,
+            "refused": self.refused + ended[ProcessingStatus.REFUSED],
+        }
+
+    # --- the stages
+
+    def _event(self, event: CommercialEvent) -> None:
+        self._offset += 1
+        source = SourceRecord(topic=COMMERCIAL_EVENTS, partition=0, offset=self._offset)
+        closed = {entity: book.closed_through for entity, book in self._periods.items()}
+        arrival = EventArrived(event=event, source=source, at=self._clock(), closed=closed)
+        if isinstance(event.body, PeriodClosed | PeriodOpened):
+            self._period(arrival)
+            return
+        contract_id = event.context.contract_id
+        if event.event_id not in self._seen:
+            tie = self.ties.get(contract_id) or Tie(contract_id=contract_id)
+            self.ties[contract_id] = billed(tie, event, arrival.at)
+        self._decide(contract_id, arrival)
+
+    def _period(self, arrival: EventArrived) -> None:
+        event = arrival.event
+        if event.event_id in self._seen:
+            self.duplicates += 1
+            return
+        self._seen[event.event_id] = arrival.source.offset
+        self.status[event.event_id] = ProcessingStatus.POSTED
+        entity = event.context.legal_entity
+        self._periods[entity] = after_period_event(self._periods.get(entity), event)
+        for contract_id, contract in list(self.contracts.items()):
+            if concerns(event, contract):
+                self._decide(contract_id, arrival)
+
+    def _decide(self, contract_id: str, given: Input) -> None:
+        contract = self.contracts.get(contract_id) or Contract(contract_id=contract_id)
+        decision = decide(contract, given, self, self.policy)
+        self.contracts[contract_id] = decision.contract
+        for event_id in decision.seen:
+            self._seen[event_id] = self._offset
+        for key, document in decision.documents.items():
+            self._documents[contract_id, key] = document
+        self._collect(decision)
+
+    def _collect(self, decision: Decision) -> None:
+        for output in decision.outputs:
+            match output:
+                case RevenueCommand():
+                    self.revenue_commands.append(output)
+                case ErpPosting():
+                    self.erp_postings.append(output)
+                case ExceptionRecord():
+                    self.exceptions[output.exception_id] = output
+                case AuditRecord():
+                    self.audit.append(output)
+        for outcome in decision.outcomes:
+            if outcome.status is ProcessingStatus.DUPLICATE:
+                self.duplicates += 1
+            else:
+                self.status[outcome.event_id] = outcome.status
+
+    def _execute(self, command: RevenueCommand) -> None:
+        (answer,) = self._revenue.execute([command])
+        ack = RevenueAck(
+            command_id=command.command_id,
+            event_id=command.event_id,
+            context=command.context,
+            answered_at=self._clock(),
+            body=answer,
+        )
+        self.revenue_acks.append(ack)
+        if isinstance(answer, RevenueAccepted) and command.command_id not in self.acks:
+            contract_id = command.context.contract_id
+            tie = self.ties.get(contract_id) or Tie(contract_id=contract_id)
+            self.ties[contract_id] = recognised(tie, answer, command.context, ack.answered_at)
+        self.acks.setdefault(command.command_id, ack)
+
+    def _post(self, posting: ErpPosting) -> None:
+        (answer,) = self._erp.post([posting])
+        ack = PostingAck(
+            command_id=posting.command_id,
+            event_id=posting.event_id,
+            legal_entity=posting.legal_entity,
+            currency=posting.currency,
+            context=posting.context,
+            answered_at=self._clock(),
+            body=answer,
+        )
+        self.posting_acks.append(ack)
+        if isinstance(answer, PostingAccepted) and posting.command_id not in self._booked:
+            self._booked.add(posting.command_id)
+            contract_id = posting.context.contract_id
+            self.ties[contract_id] = booked(self.ties[contract_id], answer, posting.legal_entity, ack.answered_at)
