@@ -6,7 +6,9 @@ when a writing transaction begins. Must not know what is posted.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -21,8 +23,9 @@ from connectors.erp.ledger.schema import metadata
 from connectors.protocols import ConnectorUnavailable
 
 _BUSY_SECONDS = 15
+_WAL_RETRY_SECONDS = 0.02
 _CONNECT_SECONDS = 5
-_WRITES = "tieout_writes"
+_BEGIN = "tieout_begin"  # how a connection begins its transactions on SQLite; None: not at all
 _SCHEMA_LOCK = 0x7469_656F  # "tieo": one advisory lock for all who create the tables
 
 
@@ -94,7 +97,8 @@ class Database:
             if self._ready:
                 return
             if self._sqlite and not _in_memory(self._engine.url.database):
-                Path(str(self._engine.url.database)).expanduser().parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(Path(str(self._engine.url.database)).parent)
+                _switch_to_wal(self._engine)
             with _outages(), self._begin() as connection:
                 if not self._sqlite:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
@@ -103,7 +107,7 @@ class Database:
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        with self._engine.connect().execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}) as connection, connection.begin():
             yield connection
 
 
@@ -125,6 +129,36 @@ def _short(error: Exception) -> str:
     return " ".join(str(cause).split())[:300]
 
 
+def _switch_to_wal(engine: Engine) -> None:
+    """Put a database file into WAL mode, which it then keeps.
+
+    SQLite does not wait for other connections here, whatever its busy timeout: processes that start at once collide.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            with _outages(), engine.connect().execution_options(**{_BEGIN: None}) as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                return
+        except ConnectorUnavailable as busy:
+            if not _is_busy(busy) or time.monotonic() > deadline:
+                raise
+        time.sleep(_WAL_RETRY_SECONDS)
+
+
+def _is_busy(outage: ConnectorUnavailable) -> bool:
+    cause = outage.__cause__
+    code = getattr(cause.orig, "sqlite_errorcode", None) if isinstance(cause, DBAPIError) else None
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConnectorUnavailable(f"the folder of the ledger's database cannot be made: {error}") from error
+
+
 def _in_memory(database: str | None) -> bool:
     return not database or database == ":memory:"
 
@@ -133,12 +167,12 @@ def _configure_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) 
     connection.isolation_level = None  # the driver's own BEGIN comes too late; _begin_sqlite sends it
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    statement = connection.get_execution_options().get(_BEGIN, "BEGIN")
+    if statement is not None:
+        connection.exec_driver_sql(statement)
