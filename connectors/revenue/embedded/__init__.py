@@ -2,5 +2,6 @@
 
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.engine import recognise
+from connectors.revenue.embedded.platform import EmbeddedRevenuePlatform
 
-__all__ = ["Book", "recognise"]
+__all__ = ["Book", "EmbeddedRevenuePlatform", "recognise"]

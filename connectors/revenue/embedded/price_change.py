@@ -89,7 +89,8 @@ def change_price(
                 treatment=AccountingTreatment.PRICE_CHANGE,
                 reason=f"{cause}: {to_amount(delta, book.currency)} on {obligation.obligation_id}, of which "
                 f"{to_amount(divide(delta * above, below), book.currency)} for the "
-                f"{Decimal(divide(10000 * above, below)).scaleb(-2)} % performed is earned on {day} (606-10-32-42 to 45)",
+                f"{Decimal(divide(10000 * above, below)).scaleb(-2)} % performed is earned on {day} "
+                "(606-10-32-42 to 45)",
             )
         )
     return replace(book, obligations=tuple(obligations), transaction_price=price), tuple(decisions)
