@@ -1,0 +1,35 @@
+"""Tries a drafted contract on the worksheet: a history that is meant to be valid must not be refused there."""
+
+from __future__ import annotations
+
+from tests.oracle.drafts import Story
+from tests.oracle.obligation import Refused
+from tests.oracle.reading import UnsupportedHistory, exact, text
+from tests.oracle.worksheet import Worksheet
+
+
+def refused(story: Story) -> str | None:
+    """Return why the contract's pinned events cannot be applied in the order they happened, or None."""
+    first, *later = sorted((draft for draft in story.told if draft.pinned), key=lambda draft: draft.at)
+    try:
+        sheet = Worksheet.sign(story.entity, first.body)
+        for draft in later:
+            if draft.kind == "ContractAmended":
+                sheet.amend(draft.version, draft.effective, draft.body)
+            elif draft.kind == "ContractRenewed":
+                sheet.renew(draft.version, draft.body)
+            elif draft.kind == "ContractTerminated":
+                sheet.terminate(draft.effective, draft.body)
+            elif draft.kind == "ObligationFulfilled":
+                sheet.fulfil(draft.effective, draft.body)
+            elif draft.kind == "EstimateChanged":
+                line = draft.body["line_id"]
+                change = int(exact(text(draft.body, "price_change")) * _scale(story))
+                sheet.change_price(draft.effective, None if line is None else str(line), change)
+    except (Refused, UnsupportedHistory) as reason:
+        return str(reason)
+    return None
+
+
+def _scale(story: Story) -> int:
+    return 1 if story.currency == "JPY" else 100
