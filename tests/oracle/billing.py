@@ -207,6 +207,17 @@ def payment_body(story: Story, invoice: str, units: int) -> dict[str, Json]:
     }
 
 
+def _usage_body(story: Story, line: DraftLine, units: int, tier: str, first: int, last: int) -> dict[str, Json]:
+    return {
+        "line_id": line.line_id,
+        "usage_start": iso(first),
+        "usage_end": iso(last),
+        "quantity": str(units // 7 + 1),
+        "amount": amount(units, story.currency),
+        "tier": tier,
+    }
+
+
 def _usage(story: Story, rates: BillingRates, until: int) -> None:
     """Rate usage by the month and bill it in arrears."""
     draw = story.random
@@ -217,27 +228,26 @@ def _usage(story: Story, rates: BillingRates, until: int) -> None:
             minute = (last + 1) * DAY + draw.randint(60, 2 * DAY)
             if minute // DAY > until or (stop is not None and minute > stop):
                 break
+            if story.version_at(minute) < line.version:
+                continue
             units = story.money(5, 900)
 
-            def usage(
-                units: int, tier: str, first: int = first, last: int = last, line: DraftLine = line
-            ) -> dict[str, Json]:
-                return {
-                    "line_id": line.line_id,
-                    "usage_start": iso(first),
-                    "usage_end": iso(last),
-                    "quantity": str(units // 7 + 1),
-                    "amount": amount(units, story.currency),
-                    "tier": tier,
-                }
-
-            rated = _optional(story, "UsageRated", usage(units, "overage"), minute, last, None)
+            rated = _optional(
+                story, "UsageRated", _usage_body(story, line, units, "overage", first, last), minute, last, None
+            )
             rated.source = "metering"
             if draw.random() < rates.usage_corrected:
                 again = minute + draw.randint(60, DAY)
                 if again // DAY <= until and (stop is None or again < stop):
                     units = units * 9 // 10 + 1
-                    correction = _optional(story, "UsageRated", usage(units, "corrected"), again, last, rated)
+                    correction = _optional(
+                        story,
+                        "UsageRated",
+                        _usage_body(story, line, units, "corrected", first, last),
+                        again,
+                        last,
+                        rated,
+                    )
                     correction.source, correction.supersedes = "metering", rated
                     rated, minute = correction, again
             if draw.random() < 0.8:

@@ -15,6 +15,20 @@ GAP = 14
 """Days at least between two pinned effective dates; more than the days a booking may be late."""
 
 
+_AMENDMENTS = {
+    "upgrade": 20,
+    "discounted upgrade": 22,
+    "add": 12,
+    "discounted add": 12,
+    "extend": 8,
+    "downgrade": 8,
+    "remove": 8,
+    "mixed": 8,
+    "catch up": 10,
+}
+"""Kinds of amendments and how often each is drawn."""
+
+
 @dataclass(frozen=True)
 class Rates:
     """How often what happens, as probabilities."""
@@ -158,7 +172,7 @@ def _amend(story: Story, date: int) -> bool:
         ssp = price if at_ssp or usage else price * 100 // draw.choice((70, 85, 120))
         start = date + draw.choice((0, 0, 0, 5))
         new = DraftLine(name, product, pattern, draw.randint(1, 40), price, ssp, start, line.end)
-        new.signed = not at_ssp
+        new.signed, new.version = not at_ssp, version
         story.lines.append(new)
         added.append(new.as_json(currency))
         if price:
@@ -308,7 +322,7 @@ def _renew(story: Story, date: int) -> None:
         new = DraftLine(
             f"R{version}{old.line_id}", old.product, old.pattern, old.quantity, price, old.ssp, start, start + 364
         )
-        new.signed = False
+        new.signed, new.version = False, version
         lines.append(new)
     body: dict[str, Json] = {"lines": [line.as_json(story.currency) for line in lines], "approved": True}
     draft = Draft("ContractRenewed", body, _when(story, date), date, version, story.crm)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 
 from tests.oracle.drafts import CHANGES, DAY, Draft
@@ -51,7 +52,7 @@ def disturb(drafts: Sequence[Draft], how: Disturbance, random: Random, until: in
             and random.random() < how.early
         ):
             _try(drafts, {draft: change.published - random.randint(1, 2 * DAY)})
-    for first, second in zip(drafts, drafts[1:], strict=False):
+    for first, second in pairwise(drafts):
         if random.random() < how.swaps:
             _try(drafts, {first: second.published, second: first.published})
 

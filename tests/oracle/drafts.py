@@ -62,6 +62,8 @@ class DraftLine:
     signed: bool = True
     gone: bool = False
     percent: int = 0
+    version: int = 1
+    """The version that brings it."""
 
     def ratable(self) -> bool:
         """Whether it is earned over time."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -152,13 +152,13 @@ def _tell(name: str, seed: int, index: int, per_contract: float, rates: Rates, b
     bill(story, billing, round(budget / 3), END)
     draw.shuffle(story.optional)
     left: list[Draft] = []
-    kept = set(story.told)
+    kept = dict.fromkeys(story.told)
     for draft in story.optional:
         if draft in kept:
             continue
         chain = _chain(draft, kept)
         if len(kept) + len(chain) <= budget:
-            kept.update(chain)
+            kept.update(dict.fromkeys(chain))
         else:
             left.append(draft)
     story.told = list(kept)
@@ -166,7 +166,7 @@ def _tell(name: str, seed: int, index: int, per_contract: float, rates: Rates, b
     return story
 
 
-def _chain(draft: Draft, kept: set[Draft]) -> list[Draft]:
+def _chain(draft: Draft, kept: Container[Draft]) -> list[Draft]:
     chain: list[Draft] = []
     at: Draft | None = draft
     while at is not None and at not in kept:

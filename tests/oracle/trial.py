@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.oracle.drafts import Story
 from tests.oracle.obligation import Refused
-from tests.oracle.reading import UnsupportedHistory, exact, text
+from tests.oracle.reading import UnsupportedHistory, minor, records, text
 from tests.oracle.worksheet import Worksheet
 
 
@@ -24,12 +24,12 @@ def refused(story: Story) -> str | None:
                 sheet.fulfil(draft.effective, draft.body)
             elif draft.kind == "EstimateChanged":
                 line = draft.body["line_id"]
-                change = int(exact(text(draft.body, "price_change")) * _scale(story))
+                change = minor(draft.body, "price_change", story.currency)
                 sheet.change_price(draft.effective, None if line is None else str(line), change)
+            elif draft.kind == "CreditIssued":
+                for credited in records(draft.body, "lines"):
+                    reduction = minor(credited, "net", story.currency)
+                    sheet.change_price(draft.effective, text(credited, "line_id"), -reduction)
     except (Refused, UnsupportedHistory) as reason:
         return str(reason)
     return None
-
-
-def _scale(story: Story) -> int:
-    return 1 if story.currency == "JPY" else 100
