@@ -58,11 +58,11 @@ def dry_run(lines: Iterable[str], configuration: Configuration) -> Document:
     )
     revenue = MemoryRevenuePlatform()
     world = World(policy, revenue, ledger, lambda: dt.datetime.now(dt.UTC))
-    commands = 0
+    offered = 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        commands += 1
+        offered += 1
         _offer(world, number, line)
         world.settle()
     return {
@@ -82,7 +82,7 @@ def dry_run(lines: Iterable[str], configuration: Configuration) -> Document:
             for row in ledger.balances()
         ],
         "exceptions": [_exception(exception) for exception in world.exceptions.values()],
-        "counts": {"events": commands, **world.counts()},
+        "counts": {"events": offered, **world.counts()},
     }
 
 
@@ -125,3 +125,134 @@ def _contract(contract: Contract, world: World, revenue: MemoryRevenuePlatform) 
         "schedule": _schedule(allocated, currency),
         "tie_out": _tie_out(tie, world),
     }
+
+
+def _latest(acks: list[RevenueAck]) -> RevenueAccepted | None:
+    """Return the last acceptance that stated allocation and schedule; later ones left them unchanged."""
+    stated = [ack.body for ack in acks if isinstance(ack.body, RevenueAccepted) and ack.body.allocations]
+    return stated[-1] if stated else None
+
+
+def _modifies(ack: RevenueAck, world: World) -> bool:
+    return world.commands[ack.command_id].body.__class__ in (ModifyContract, TerminateContract)
+
+
+def _modification(ack: RevenueAck) -> Document:
+    answer = ack.body
+    assert isinstance(answer, RevenueAccepted)
+    lines = [
+        {"line_id": part.line_id, "treatment": part.treatment.value, "reason": part.reason} for part in answer.decisions
+    ]
+    return {
+        "version": ack.context.contract_version,
+        "event_id": ack.event_id,
+        "source_transaction_id": ack.context.source_transaction_id,
+        "treatment": answer.treatment.value,
+        "reason": "; ".join(f"{line['line_id']}: {line['reason']}" for line in lines),
+        "lines": lines,
+    }
+
+
+def _obligations(stated: RevenueAccepted | None, currency: str) -> list[Document]:
+    return [
+        {
+            "obligation_id": part.obligation_id,
+            "line_id": part.line_id,
+            "product_line": part.product_line,
+            "legal_entity": part.legal_entity,
+            "pattern": part.pattern.value,
+            "ssp": _amount(part.ssp, currency),
+            "allocated": _amount(part.allocated, currency),
+            "unscheduled": _amount(part.unscheduled, currency),
+        }
+        for part in (stated.allocations if stated else ())
+    ]
+
+
+def _schedule(stated: RevenueAccepted | None, currency: str) -> list[Document]:
+    months: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for line in stated.schedule if stated else ():
+        months[line.period][line.obligation_id] = line.amount
+    return [
+        {
+            "period": period,
+            "amount": _amount(sum(by_obligation.values(), ZERO), currency),
+            "obligations": {name: _amount(amount, currency) for name, amount in by_obligation.items()},
+        }
+        for period, by_obligation in sorted(months.items())
+    ]
+
+
+def _tie_out(tie: Tie, world: World) -> Document:
+    comparisons = compare(tie, world.policy.accounts)
+    return {
+        "tied_out": all(abs(row.difference) <= world.policy.variance_tolerance for row in comparisons),
+        "comparisons": [
+            {
+                "measure": row.measure.value,
+                "entity": row.legal_entity,
+                row.left_system: _amount(row.left_amount, tie.currency),
+                row.right_system: _amount(row.right_amount, tie.currency),
+                "difference": _amount(row.difference, tie.currency),
+            }
+            for row in comparisons
+        ],
+    }
+
+
+def _waiting(world: World) -> list[Document]:
+    return [
+        {
+            "contract_id": contract.contract_id,
+            "event_id": parked.event.event_id,
+            "event_type": parked.event.event_type,
+            "reason": parked.reason,
+        }
+        for _, contract in sorted(world.contracts.items())
+        for parked in contract.parked
+    ]
+
+
+def _posting(posting: ErpPosting) -> Document:
+    currency = posting.currency
+    return {
+        "command_id": posting.command_id,
+        "event_id": posting.event_id,
+        "contract_id": posting.context.contract_id,
+        "source_system": posting.context.source_system,
+        "source_transaction_id": posting.context.source_transaction_id,
+        "entity": posting.legal_entity,
+        "date": posting.posting_date.isoformat(),
+        "period": posting.period,
+        "currency": currency,
+        "description": posting.body.description,
+        "reverses": posting.body.reverses_command_id if isinstance(posting.body, ReverseJournal) else None,
+        "lines": [
+            {
+                "account": line.account,
+                "debit": _amount(line.debit, currency),
+                "credit": _amount(line.credit, currency),
+                "product_line": line.product_line,
+                "jurisdiction": line.jurisdiction,
+                "partner_entity": line.partner_entity,
+            }
+            for line in posting.body.lines
+        ],
+    }
+
+
+def _exception(exception: ExceptionRecord) -> Document:
+    return {
+        "exception_id": exception.exception_id,
+        "event_id": exception.event_id,
+        "contract_id": exception.context.contract_id,
+        "root_cause": exception.root_cause.value,
+        "owner": exception.owner.value,
+        "severity": exception.severity.value,
+        "message": exception.message,
+        "actions": [action.value for action in exception.resolving_actions],
+    }
+
+
+def _amount(amount: Decimal, currency: str) -> str:
+    return str(quantize(amount, currency))

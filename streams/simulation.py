@@ -49,6 +49,7 @@ class World:
         self.ties: dict[str, Tie] = {}
         self.exceptions: dict[str, ExceptionRecord] = {}
         self.audit: list[AuditRecord] = []
+        self.commands: dict[str, RevenueCommand] = {}
         self.acks: dict[str, RevenueAck] = {}
         self.status: dict[str, ProcessingStatus] = {}
         """Latest status by event id."""
@@ -187,6 +188,7 @@ class World:
         for output in decision.outputs:
             match output:
                 case RevenueCommand():
+                    self.commands[output.command_id] = output
                     self.revenue_commands.append(output)
                 case ErpPosting():
                     self.erp_postings.append(output)
