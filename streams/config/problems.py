@@ -41,7 +41,7 @@ def _problem(details: ErrorDetails, file: YamlFile, model: type[BaseModel]) -> P
         remedy = did_you_mean(str(path[-1]), siblings) if siblings else "Remove it."
         return file.problem(path, f"the unknown key {path[-1]}", "a known key", remedy)
     expected = expectation(details)
-    remedy = f"It is the {meaning}." if meaning else "Correct it."
+    remedy = f"It means: {meaning}." if meaning else "Correct it."
     return file.problem(path, shown(details["input"]), expected, remedy)
 
 
@@ -52,6 +52,8 @@ def expectation(details: ErrorDetails) -> str:
     if details["type"] in _EXPECTED:
         return _EXPECTED[details["type"]]
     message = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if message.startswith(("greater than", "less than")):
+        return f"a number {message}"
     return message[:1].lower() + message[1:] if message[:2].istitle() else message
 
 

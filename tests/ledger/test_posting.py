@@ -97,8 +97,8 @@ def test_document_numbers_have_no_gaps_for_an_entity_and_year_though_postings_ar
         ),
         (posting("x", currency="dollars"), "currency_minor_unit", False, "'dollars'"),
         (posting("x", period="2026-04"), "period_mismatch", False, "2026-03"),
-        (posting("x", entity="ACME-XX"), "unknown_entity", True, "ACME-DE"),
-        (posting("x", [line("1100", debit="1"), line("9999", credit="1")]), "unknown_account", True, "9999"),
+        (posting("x", entity="ACME-XX"), "unknown_entity", False, "ACME-DE"),
+        (posting("x", [line("1100", debit="1"), line("9999", credit="1")]), "unknown_account", False, "9999"),
         (posting("x", date=dt.date(2024, 12, 31)), "closed_period", False, "2025-01"),
         (posting("x", reverses="never-posted"), "nothing_to_reverse", True, command_id("never-posted")),
         (posting("x", contract="C-\0"), "invalid_text", False, "NUL"),
@@ -125,7 +125,7 @@ def test_a_posting_into_a_closed_period_is_taken_with_the_same_id_once_the_perio
     ledger.close_period("ACME-US", "2026-03")
     ledger.close_period("ACME-US", "2026-03")
     answer = rejected(ledger, posting("a"))
-    assert (answer.code, answer.retryable) == ("closed_period", True)
+    assert (answer.code, answer.retryable) == ("closed_period", False)
     assert isinstance(ledger.post([posting("de", entity="ACME-DE", currency="EUR")])[0], PostingAccepted)
     assert [(p.legal_entity, p.period) for p in ledger.closed_periods()] == [("ACME-US", "2026-03")]
     ledger.reopen_period("ACME-US", "2026-03")

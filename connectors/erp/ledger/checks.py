@@ -1,8 +1,9 @@
 """What a ledger refuses: pure checks of a posting against the chart, the entities and the open periods.
 
-Codes are stable. `retryable` says whether the very same posting can succeed later, after a person changed the ledger
-and not the posting: a reopened period, an added account or entity, an original that arrives. A posting that is wrong
-in itself, or lies before the books were taken over, never succeeds.
+Codes are stable. `retryable` says whether sending the same posting again can succeed with nobody acting: only a
+reversal that overtook its original can. A closed period, an unknown account or entity needs a person first, so it must
+become an exception with an owner at once and not after the last of many attempts; the same command id is accepted once
+that person has acted.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ def refuse_by_itself(posting: ErpPosting, books: Books) -> PostingRejected | Non
     if refusal is not None:
         return refusal
     if not lines:
-        return _never("empty", "the journal has no lines; expected at least two")
+        return _final("empty", "the journal has no lines; expected at least two")
     if not _CURRENCY.fullmatch(posting.currency):
-        return _never(
+        return _final(
             "currency_minor_unit", f"the currency is {posting.currency!r}; expected an ISO 4217 code such as USD"
         )
     for number, line in enumerate(lines, 1):
@@ -54,28 +55,28 @@ def refuse_by_itself(posting: ErpPosting, books: Books) -> PostingRejected | Non
     debits, credits = sum((line.debit for line in lines), ZERO), sum((line.credit for line in lines), ZERO)
     if debits != credits:
         found = f"found debits {debits} and credits {credits} {posting.currency}, a difference of {debits - credits}"
-        return _never("unbalanced", f"{found}; expected equal sums")
+        return _final("unbalanced", f"{found}; expected equal sums")
     if posting.period != period_of(posting.posting_date):
         expected = period_of(posting.posting_date)
-        return _never(
+        return _final(
             "period_mismatch",
             f"found period {posting.period!r} for the date {posting.posting_date}; expected {expected}",
         )
     first_open = books.first_open_period.get(posting.legal_entity)
     if first_open is None:
         known = ", ".join(sorted(books.first_open_period))
-        return _later(
+        return _final(
             "unknown_entity", f"entity {posting.legal_entity!r} is unknown; expected one of {known}, or add it"
         )
     unknown = sorted({line.account for line in lines} - books.accounts)
     if unknown:
-        return _later(
+        return _final(
             "unknown_account",
             f"unknown accounts {', '.join(unknown)}; correct them, or add them to the chart of accounts",
         )
     if posting.period < first_open:
         found = f"period {posting.period} lies before {first_open}, when the books of {posting.legal_entity} were taken"
-        return _never("closed_period", f"{found} over; post in an open period")
+        return _final("closed_period", f"{found} over; post in an open period")
     return None
 
 
@@ -83,7 +84,7 @@ def refuse_closed(posting: ErpPosting, closed: Collection[tuple[str, str]]) -> P
     """Return the refusal of a posting into a closed period, or None. `closed` holds (entity, period)."""
     if (posting.legal_entity, posting.period) not in closed:
         return None
-    return _later(
+    return _final(
         "closed_period",
         f"period {posting.period} of {posting.legal_entity} is closed; reopen it, or post in an open period",
     )
@@ -96,12 +97,12 @@ def refuse_reversal(posting: ErpPosting, originals: Mapping[str, Original]) -> P
     reversed_id = posting.body.reverses_command_id
     original = originals.get(reversed_id)
     if original is None:
-        return _later(
+        return _premature(
             "nothing_to_reverse", f"the ledger has no posting {reversed_id}; it must be posted before it is reversed"
         )
     if (original.entity, original.currency) != (posting.legal_entity, posting.currency):
         found = f"posting {reversed_id} is of {original.entity} in {original.currency}"
-        return _never(
+        return _final(
             "nothing_to_reverse", f"{found}; expected {posting.legal_entity} in {posting.currency} like its reversal"
         )
     return None
@@ -111,7 +112,7 @@ def _refuse_text(posting: ErpPosting) -> PostingRejected | None:
     """Refuse text that a database cannot hold: one bad posting must not stop the others of its transaction."""
     if not 0 < len(posting.command_id) <= COMMAND_ID_LENGTH:
         found = f"command id {posting.command_id!r} has {len(posting.command_id)} characters"
-        return _never("invalid_text", f"{found}; expected 1 to {COMMAND_ID_LENGTH}, such as a UUID")
+        return _final("invalid_text", f"{found}; expected 1 to {COMMAND_ID_LENGTH}, such as a UUID")
     context, body = posting.context, posting.body
     texts = [posting.command_id, posting.event_id, context.contract_id, context.customer_account, body.description]
     texts += [context.source_system, context.source_transaction_id]
@@ -120,27 +121,27 @@ def _refuse_text(posting: ErpPosting) -> PostingRejected | None:
     wrong = next((value for value in texts if "\0" in value), None)
     if wrong is None:
         return None
-    return _never("invalid_text", f"found a NUL character in {wrong!r}; expected text without it")
+    return _final("invalid_text", f"found a NUL character in {wrong!r}; expected text without it")
 
 
 def _refuse_line(number: int, line: JournalLine, currency: str) -> PostingRejected | None:
     sides = f"line {number} on {line.account} has debit {line.debit} and credit {line.credit}"
     for amount in (line.debit, line.credit):
         if not amount.is_finite() or amount < ZERO:
-            return _never("negative_or_two_sided_line", f"{sides}; expected amounts of 0 or more")
+            return _final("negative_or_two_sided_line", f"{sides}; expected amounts of 0 or more")
         if amount >= AMOUNT_LIMIT:
-            return _never("amount_too_large", f"{sides}; expected less than {AMOUNT_LIMIT:f}")
+            return _final("amount_too_large", f"{sides}; expected less than {AMOUNT_LIMIT:f}")
         if not is_exact(amount, currency):
             unit = minor_unit(currency)
-            return _never("currency_minor_unit", f"{sides}; expected multiples of {unit} {currency}")
+            return _final("currency_minor_unit", f"{sides}; expected multiples of {unit} {currency}")
     if (line.debit == ZERO) == (line.credit == ZERO):
-        return _never("negative_or_two_sided_line", f"{sides}; expected exactly one of them to be more than 0")
+        return _final("negative_or_two_sided_line", f"{sides}; expected exactly one of them to be more than 0")
     return None
 
 
-def _never(code: str, reason: str) -> PostingRejected:
+def _final(code: str, reason: str) -> PostingRejected:
     return PostingRejected(code=code, reason=reason, retryable=False)
 
 
-def _later(code: str, reason: str) -> PostingRejected:
+def _premature(code: str, reason: str) -> PostingRejected:
     return PostingRejected(code=code, reason=reason, retryable=True)
