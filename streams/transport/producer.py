@@ -78,17 +78,20 @@ class _Sender:
     def __init__(self, client: LibrdkafkaProducer, *, watch_all: bool) -> None:
         self._client = client
         self._watch_all = watch_all
-        self.error: KafkaError | None = None
+        self.failed: str | None = None
         self.changelog_offsets: dict[str, int] = {}
 
     def write(self, partition: int, outputs: Sequence[Output], changelogs: Sequence[ChangelogWrite]) -> None:
+        watched_topics: set[str] = set()
         for output in outputs:
             optional: dict[str, object] = {}
             if output.headers:
                 optional["headers"] = list(output.headers)
             if output.timestamp_ms is not None:
                 optional["timestamp"] = output.timestamp_ms
-            if self._watch_all:
+            # librdkafka fails the transaction by itself; one report a topic is to say which topic it was.
+            if self._watch_all or output.topic not in watched_topics:
+                watched_topics.add(output.topic)
                 optional["on_delivery"] = self._on_delivery
             self._produce(output.topic, output.value, output.key, output.partition, optional)
         for changelog in changelogs:
@@ -114,9 +117,9 @@ class _Sender:
             else:
                 return
 
-    def _on_delivery(self, error: KafkaError | None, _message: object) -> None:
-        if error is not None and self.error is None:
-            self.error = error
+    def _on_delivery(self, error: KafkaError | None, message: _Delivered) -> None:
+        if error is not None and self.failed is None:
+            self.failed = f"topic {message.topic()}: {error.name()}: {error.str()}"
 
     def _on_changelog_delivery(self, error: KafkaError | None, message: _Delivered) -> None:
         self._on_delivery(error, message)
@@ -158,7 +161,10 @@ class TransactionalProducer:
 
     def open(self) -> None:
         """Fence the earlier owner: its open transaction is finished or aborted when this returns."""
-        self._until_done("init_transactions", lambda left: self._client.init_transactions(left))
+        try:
+            self._until_done("init_transactions", lambda left: self._client.init_transactions(left))
+        except KafkaException as failure:
+            raise self._explained("init_transactions", failure, None) from failure
 
     def commit(
         self,
@@ -181,10 +187,7 @@ class TransactionalProducer:
             self._until_done("commit_transaction", lambda left: self._client.commit_transaction(left))
         except KafkaException as failure:
             self._abort()
-            raise self._explained("commit", failure) from failure
-        except CommitFailed:
-            self._abort()
-            raise
+            raise self._explained("commit", failure, sender.failed) from failure
         return Committed(sender.changelog_offsets)
 
     def close(self) -> None:
@@ -200,7 +203,7 @@ class TransactionalProducer:
             except KafkaException as failure:
                 error: KafkaError = failure.args[0]
                 if not error.retriable() or time.monotonic() > deadline:
-                    raise self._explained(step, failure) from failure
+                    raise
                 log.warning("%s: %s did not finish (%s), trying again", self._id, step, error)
             else:
                 return
@@ -212,9 +215,12 @@ class TransactionalProducer:
             # The next owner's init_transactions aborts it; readers of committed records never see it.
             log.warning("%s: abort did not reach the broker: %s", self._id, failure.args[0])
 
-    def _explained(self, step: str, failure: KafkaException) -> CommitFailed:
+    def _explained(self, step: str, failure: KafkaException, delivery: str | None) -> CommitFailed:
         error: KafkaError = failure.args[0]
-        message = f"{self._id}: {step} failed with {error.name()}: {error.str()}; nothing of this batch took effect"
+        message = (
+            f"{self._id}: {step} failed with {error.name()}: {error.str()}"
+            f"{f' (first failed delivery: {delivery})' if delivery else ''}; nothing of this batch took effect"
+        )
         if error.code() in _OWNERSHIP_LOST:
             return OwnershipLost(f"{message}; another worker owns this partition now")
         return CommitFailed(message)
@@ -246,8 +252,8 @@ class FlushingProducer:
         sender = _Sender(self._client, watch_all=True)
         sender.write(partition, outputs, changelogs)
         left = self._client.flush(self._settings.commit_timeout)
-        if sender.error is not None:
-            raise CommitFailed(f"{self._name}: a record was not delivered: {sender.error.name()}: {sender.error.str()}")
+        if sender.failed is not None:
+            raise CommitFailed(f"{self._name}: a record was not delivered: {sender.failed}")
         if left:
             raise CommitFailed(
                 f"{self._name}: {left} records were not acknowledged within {self._settings.commit_timeout} s"

@@ -96,7 +96,7 @@ class StageSettings:
     rebalance_timeout: float = 30.0
     max_poll_interval: float = 300.0
     request_timeout: float = 40.0
-    fetch_max_wait: float = 0.25
+    fetch_max_wait: float = 0.1
     max_batch_records: int = 4000
     max_batch_bytes: int = 1024 * 1024
     batches_in_flight: int = 8

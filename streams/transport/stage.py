@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 
 V = TypeVar("V")
 SCHEME = "tieout"
+_IDLE_THREAD_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class Stage:
         self._kept_stores: dict[int, Stores] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(self.settings.batches_in_flight)
-        self._io = ThreadPoolExecutor(self.settings.io_threads, thread_name_prefix=f"{app_id}-io")
+        self._io_name = f"{app_id}-io"
+        self._io = ThreadPoolExecutor(self.settings.io_threads, thread_name_prefix=self._io_name)
 
     # Declaring
 
@@ -228,6 +232,16 @@ class Stage:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=1.0)
         self._io.shutdown(wait=False, cancel_futures=True)
+
+    def has_stuck_io(self) -> bool:
+        """After the stop: whether an I/O thread still waits for a broker."""
+        deadline = time.monotonic() + _IDLE_THREAD_SECONDS
+        for thread in threading.enumerate():
+            if thread.name.startswith(self._io_name):
+                thread.join(max(0.0, deadline - time.monotonic()))
+                if thread.is_alive():
+                    return True
+        return False
 
     async def _close_partitions(self) -> None:
         owned, self._owned = self._owned, {}

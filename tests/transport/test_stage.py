@@ -200,3 +200,33 @@ def test_the_embedded_broker_serves_the_same_stage(embedded_broker: EmbeddedBrok
     with bench.worker():
         drained(bench)
     bench.assert_counted_exactly_once(first + second)
+
+
+def test_a_topic_that_does_not_exist_is_named_when_its_records_cannot_be_sent(bench: Bench) -> None:
+    bench.produce(records_for(keys=1, each=1))
+    with bench.worker(target="nowhere", settings={**bench.job.settings, "transaction_timeout": 8.0}) as worker:
+        assert worker.exit_code(60) == 1
+    assert "topic nowhere: UNKNOWN_TOPIC_OR_PART" in worker.errors
+    assert bench.input_left() == 1
+    assert bench.table() == {}
+
+
+@pytest.mark.slow
+def test_sigterm_while_the_broker_does_not_answer_still_ends_within_ten_seconds(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with KafkaServer(tmp_path_factory.mktemp("kafka-that-freezes")) as broker:
+        bench = Bench.on(broker.bootstrap)
+        records = records_for(keys=300, each=300)
+        bench.produce(records)
+        with bench.worker(settings={**bench.job.settings, "max_batch_records": 300}) as worker:
+            worker.wait_handled(3_000)
+            broker.pause()
+            asked = time.monotonic()
+            worker.signal(signal.SIGTERM)
+            worker.exit_code(11)
+            assert time.monotonic() - asked < 10
+            broker.resume()
+        with bench.worker():
+            drained(bench)
+        bench.assert_counted_exactly_once(records)
