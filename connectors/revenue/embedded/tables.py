@@ -72,7 +72,8 @@ def open_engine(url: str) -> Engine:
     """Return an engine for a database URL; SQLite is set up for several processes that read and one that writes."""
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        connect_args = {"connect_timeout": CONNECT_SECONDS} if address.get_driver_name() == "psycopg" else {}
+        bounded = address.get_driver_name() != "psycopg" or "connect_timeout" in address.query
+        connect_args = {} if bounded else {"connect_timeout": CONNECT_SECONDS}
         return create_engine(address, pool_pre_ping=True, connect_args=connect_args)
     if address.database in (None, "", ":memory:"):
         return create_engine(address, poolclass=StaticPool, connect_args={"check_same_thread": False})
