@@ -232,22 +232,15 @@ def _usage(story: Story, rates: BillingRates, until: int) -> None:
                 continue
             units = story.money(5, 900)
 
-            rated = _optional(
-                story, "UsageRated", _usage_body(story, line, units, "overage", first, last), minute, last, None
-            )
+            used = _usage_body(story, line, units, "overage", first, last)
+            rated = _optional(story, "UsageRated", used, minute, last, None)
             rated.source = "metering"
             if draw.random() < rates.usage_corrected:
                 again = minute + draw.randint(60, DAY)
                 if again // DAY <= until and (stop is None or again < stop):
                     units = units * 9 // 10 + 1
-                    correction = _optional(
-                        story,
-                        "UsageRated",
-                        _usage_body(story, line, units, "corrected", first, last),
-                        again,
-                        last,
-                        rated,
-                    )
+                    used = _usage_body(story, line, units, "corrected", first, last)
+                    correction = _optional(story, "UsageRated", used, again, last, rated)
                     correction.source, correction.supersedes = "metering", rated
                     rated, minute = correction, again
             if draw.random() < 0.8:
