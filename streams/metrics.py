@@ -29,6 +29,17 @@ BACKLOG_RECORDS = Gauge(
     "Records that a stage has not read yet, by topic and partition.",
     ["stage", "topic", "partition"],
 )
+API_EVENTS = Counter(
+    "tieout_api_events_total",
+    "Events sent to the API, by outcome: accepted, refused, or unavailable when the broker did not acknowledge.",
+    ["outcome"],
+)
+API_SECONDS = Histogram(
+    "tieout_api_request_seconds",
+    "Seconds from a request for events to its answer, by status: whether sources wait, and for what.",
+    ["status"],
+    buckets=_SECONDS,
+)
 EVENT_OUTCOMES = Counter(
     "tieout_event_outcomes_total",
     "Outcomes of events by type and status: posted, parked, exception, duplicate, refused.",
