@@ -186,10 +186,21 @@ class ConfluentRegistry:
         # Look first: a process may be allowed to read where only a release may write.
         found = self._call("POST", f"/subjects/{quote(subject, safe='')}", body)
         if found is None:
-            found = self._call("POST", f"/subjects/{quote(subject, safe='')}/versions", body)
+            found = self._register_new(subject, body)
         if found is None:
             raise RegistryRefused(f"{self._address}: cannot register {subject}: the registry does not offer this call")
         return int(found["id"])
+
+    def _register_new(self, subject: str, body: Mapping[str, object]) -> dict[str, Any] | None:
+        """Register; when another process does so at the same moment, a registry may refuse one: then look again."""
+        try:
+            return self._call("POST", f"/subjects/{quote(subject, safe='')}/versions", body)
+        except RegistryRefused:
+            time.sleep(_FIRST_WAIT_SECONDS)
+            found = self._call("POST", f"/subjects/{quote(subject, safe='')}", body)
+            if found is None:
+                raise
+            return found
 
     def by_id(self, schema_id: int) -> Schema:
         found = self._call("GET", f"/schemas/ids/{schema_id}")
