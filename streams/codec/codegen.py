@@ -24,6 +24,8 @@ from enum import StrEnum
 from msgspec import Struct
 '''
 
+_LINE = 120
+
 _PRIMITIVES = {
     "string": "str",
     "int": "int",
@@ -45,7 +47,7 @@ def generate(definitions: Mapping[str, Schema]) -> str:
             parts.append(_enum(definition))
         else:
             parts.append(_record(definition, definitions, tagged=name in members))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
 def _union_members(definitions: Mapping[str, Schema]) -> set[str]:
@@ -71,9 +73,17 @@ def _record(definition: Schema, definitions: Mapping[str, Schema], *, tagged: bo
     ]
     for field in definition["fields"]:
         default = f" = {_default(field, definitions)}" if "default" in field else ""
-        lines.append(f"    {field['name']}: {_annotation(field['type'])}{default}")
+        lines.append(_field(field["name"], _annotation(field["type"]), default))
         lines.append(_docstring(field["doc"]))
     return "\n".join(lines)
+
+
+def _field(name: str, annotation: str, default: str) -> str:
+    line = f"    {name}: {annotation}{default}"
+    if len(line) <= _LINE:
+        return line
+    members = annotation.replace(" | ", "\n        | ")
+    return f"    {name}: (\n        {members}\n    ){default}"
 
 
 def _annotation(node: Any) -> str:

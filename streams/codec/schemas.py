@@ -21,14 +21,24 @@ Schema = dict[str, Any]
 def load_definitions(folder: Path | None = None) -> dict[str, Schema]:
     """Read every `*.avsc` of a folder (default: the shipped one) by full name, in dependency order.
 
-    Raises ValueError naming the file when a definition is not named like its file or refers to an unknown name.
+    Raises ValueError naming the file when it is no JSON, is not named like its definition or refers to an unknown name.
     """
+    files = sorted((folder or shipped("avro")).glob("*.avsc"))
+    return definitions_of({path.name: path.read_text(encoding="utf-8") for path in files})
+
+
+def definitions_of(texts: Mapping[str, str]) -> dict[str, Schema]:
+    """Return the definitions in files given by name and text; see `load_definitions`."""
     raw: dict[str, Schema] = {}
-    for path in sorted((folder or shipped("avro")).glob("*.avsc")):
-        definition: Schema = json.loads(path.read_text(encoding="utf-8"))
+    for file, text in sorted(texts.items()):
+        try:
+            definition: Schema = json.loads(text)
+        except ValueError as fault:
+            raise ValueError(f"{file}: {fault}") from fault
         name = f"{definition.get('namespace')}.{definition.get('name')}"
-        if name != f"{NAMESPACE}.{path.stem}":
-            raise ValueError(f"{path.name}: defines {name}, expected {NAMESPACE}.{path.stem}; one definition a file")
+        expected = f"{NAMESPACE}.{file.removesuffix('.avsc')}"
+        if name != expected:
+            raise ValueError(f"{file}: defines {name}, expected {expected}; one definition a file")
         raw[name] = definition
     ordered: dict[str, Schema] = {}
 
@@ -36,7 +46,9 @@ def load_definitions(folder: Path | None = None) -> dict[str, Schema]:
         if name in ordered:
             return
         if name not in raw:
-            raise ValueError(f"{referrer}: refers to {name}, which no file in avro/ defines")
+            raise ValueError(
+                f"{referrer.removeprefix(NAMESPACE + '.')}.avsc: refers to {name}, which no file in avro/ defines"
+            )
         for dependency in _references(raw[name]):
             visit(dependency, name)
         ordered[name] = raw[name]
