@@ -13,7 +13,7 @@ from streams.transport.errors import (
     TopicsNotReady,
     TransportError,
 )
-from streams.transport.partition import BatchHandler, TimerHandler
+from streams.transport.partition import BatchHandler, CommitReport, TimerHandler
 from streams.transport.records import Batch, Headers, Record
 from streams.transport.settings import ClientSettings, StageSettings
 from streams.transport.stage import Stage
@@ -26,6 +26,7 @@ __all__ = [
     "BatchHandler",
     "ClientSettings",
     "CommitFailed",
+    "CommitReport",
     "Headers",
     "OwnershipLost",
     "Record",

@@ -9,6 +9,7 @@ An app without those attributes gets the plain driver with committed reads.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ from faust.types.tuples import TP, ConsumerMessage
 from streams.transport.settings import ClientSettings, StageSettings
 
 DEFAULT_PORT = 9092
+# How soon a partition that was held back is asked for again.
+_HELD_BACK_SECONDS = 0.01
 
 
 class PartitionOwner(Protocol):
@@ -28,6 +31,12 @@ class PartitionOwner(Protocol):
     def on_assigned(self, partitions: set[int], generation: int, member_id: str) -> None: ...
 
     async def on_revoked(self) -> None: ...
+
+    def accepts(self, partition: int) -> bool:
+        """Whether another batch of this partition can be handed over now."""
+
+    def on_fetched(self, partition: int) -> None:
+        """A batch of this partition is on its way."""
 
 
 def bootstrap_servers(transport_url: Iterable[Any]) -> str:
@@ -122,7 +131,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        batched: frozenset[str] = getattr(self.app, "batched_topics", frozenset())
+        batched = self._batched_topics()
+        owner = self._owner()
         fetched, active = await self._wait_next_records(timeout)
         if not isinstance(fetched, Fetched) or self.should_stop:
             return
@@ -134,13 +144,39 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             if not records or not (active is None or tp in active or tp in self._buffered_partitions):
                 continue
             if tp.topic in batched:
+                if owner is not None:
+                    owner.on_fetched(tp.partition)
                 yield tp, _batch_message(tp, records, generation)
             else:
                 for record in records:
                     yield tp, self._to_message(tp, record)
 
-    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """Leave the records of partitions that are still recovering, or have enough in hand, in the fetcher.
+
+        So a slow partition holds up neither the others nor memory.
+        """
+        owner = self._owner()
+        if owner is None or not active_partitions:
+            return await super()._getmany(active_partitions, timeout)
+        batched = self._batched_topics()
+        wanted = {tp for tp in active_partitions if tp.topic not in batched or owner.accepts(tp.partition)}
+        if not wanted:
+            await asyncio.sleep(_HELD_BACK_SECONDS)
+            return {}
+        held_back = len(wanted) < len(active_partitions)
+        return await super()._getmany(wanted, min(timeout, _HELD_BACK_SECONDS) if held_back else timeout)
+
+    def _batched_topics(self) -> frozenset[str]:
+        topics: frozenset[str] = getattr(self.app, "batched_topics", frozenset())
+        return topics
+
+    def _owner(self) -> PartitionOwner | None:
         owner: PartitionOwner | None = getattr(self.app, "partition_owner", None)
+        return owner
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        owner = self._owner()
         if owner is not None:
             partitions = {tp.partition for tp in assigned}
             owner.on_assigned(partitions, generation_id, self._thread.member_id())
@@ -148,7 +184,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         await super().on_partitions_revoked(revoked)
-        owner: PartitionOwner | None = getattr(self.app, "partition_owner", None)
+        owner = self._owner()
         if owner is not None:
             await owner.on_revoked()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -48,6 +49,19 @@ class Membership:
     token: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class CommitReport:
+    """What one commit was about; `topic` is None for a timer's. Times are seconds."""
+
+    partition: int
+    topic: str | None
+    records: int
+    outputs: int
+    changes: int
+    handler_seconds: float
+    commit_seconds: float
+
+
 class Partition:
     """See the module. All methods run in the event loop; blocking work goes to `io`."""
 
@@ -61,6 +75,7 @@ class Partition:
         io: Executor,
         recover: Recover,
         commit_offset: OffsetCommit | None,
+        on_commit: Callable[[CommitReport], None] | None,
     ) -> None:
         self.number = number
         self.membership = membership
@@ -69,6 +84,9 @@ class Partition:
         self._io = io
         self._recover = recover
         self._commit_offset = commit_offset
+        self._on_commit = on_commit
+        #: Batches that were handed over and are not done.
+        self.backlog = 0
         self._next_offsets: dict[str, int] = {}
         self._lock = asyncio.Lock()
         self._cancelled = Event()
@@ -111,30 +129,21 @@ class Partition:
 
     async def process(self, topic: str, fetched: Sequence[FetchedRecord], handler: BatchHandler) -> None:
         """Run the handler over what of the fetch is new, and commit. Any error means nothing took effect."""
-        await asyncio.wait([self._opening])
-        async with self._lock:
-            if not self.is_ready:
-                return
-            records = self._new_records(topic, fetched)
-            if not records:
-                return
-            with self._all_or_nothing_more():
-                transaction = Transaction(self.number, self.stores)
-                await handler(Batch(topic, self.number, records), transaction)
-                await self._commit(transaction, {topic: records[-1].offset + 1})
+        try:
+            await asyncio.wait([self._opening])
+            async with self._lock:
+                records = self._new_records(topic, fetched)
+                if self.is_ready and records:
+                    batch = Batch(topic, self.number, records)
+                    await self._run(lambda tx: handler(batch, tx), batch)
+        finally:
+            self.backlog -= 1
 
     async def tick(self, handler: TimerHandler) -> None:
         """Run a timer's handler in a transaction of its own, when the partition is ready."""
-        if not self.is_ready:
-            return
         async with self._lock:
-            if not self.is_ready:
-                return
-            with self._all_or_nothing_more():
-                transaction = Transaction(self.number, self.stores)
-                await handler(self.number, transaction)
-                if not transaction.is_empty:
-                    await self._commit(transaction, {})
+            if self.is_ready:
+                await self._run(lambda tx: handler(self.number, tx), None)
 
     async def close(self, timeout: float) -> None:
         """Take no more work, finish the batch in hand, give up the producer.
@@ -172,6 +181,28 @@ class Partition:
             for record in fetched
             if record.offset >= start
         ]
+
+    async def _run(self, handle: Callable[[Transaction], Awaitable[None]], batch: Batch | None) -> None:
+        """Handle and commit; what has failed closes the partition before the lock is free again."""
+        with self._all_or_nothing_more():
+            transaction = Transaction(self.number, self.stores)
+            started = time.perf_counter()
+            await handle(transaction)
+            handled = time.perf_counter()
+            if batch is None and transaction.is_empty:
+                return
+            await self._commit(transaction, {batch.topic: batch.records[-1].offset + 1} if batch else {})
+        if self._on_commit is not None:
+            report = CommitReport(
+                partition=self.number,
+                topic=batch.topic if batch else None,
+                records=len(batch.records) if batch else 0,
+                outputs=len(transaction.outputs),
+                changes=sum(len(changes) for changes in transaction.changes.values()),
+                handler_seconds=handled - started,
+                commit_seconds=time.perf_counter() - handled,
+            )
+            self._on_commit(report)
 
     async def _commit(self, transaction: Transaction, input_offsets: Mapping[str, int]) -> None:
         committed = await asyncio.get_running_loop().run_in_executor(self._io, self._write, transaction, input_offsets)

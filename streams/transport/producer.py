@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
 _ABORT_SECONDS = 10.0
+# Topics are made up front: one that the broker does not know is an error, not a topic that is about to appear.
+_UNKNOWN_TOPIC_SECONDS = 5.0
 _OWNERSHIP_LOST = frozenset(
     {
         KafkaError._FENCED,
@@ -140,6 +142,7 @@ def _client_config(common: Mapping[str, str], settings: StageSettings) -> dict[s
         "enable.idempotence": True,
         "linger.ms": settings.linger * 1000,
         "compression.type": settings.compression,
+        "topic.metadata.propagation.max.ms": int(_UNKNOWN_TOPIC_SECONDS * 1000),
         "queue.buffering.max.messages": settings.producer_queue_records,
         "logger": log,
     }

@@ -99,8 +99,7 @@ class StageSettings:
     fetch_max_wait: float = 0.1
     max_batch_records: int = 4000
     max_batch_bytes: int = 1024 * 1024
-    batches_in_flight: int = 8
-    batches_buffered: int = 16
+    batches_per_partition: int = 3
     io_threads: int = 16
     commit_timeout: float = 60.0
     transaction_timeout: float = 60.0

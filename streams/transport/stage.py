@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from streams.transport.errors import SettingsError
 from streams.transport.group import group_metadata
 from streams.transport.partition import (
     BatchHandler,
+    CommitReport,
     FetchedRecord,
     Membership,
     Partition,
@@ -52,7 +53,8 @@ class Stage:
     """One deployable unit: a consumer group, its tables and its handlers.
 
     `app_id` names the group, the changelogs (`<app_id>-<table>-changelog`) and the transactional ids
-    (`<app_id>-<partition>`). `broker` is `host:port[,host:port]`, with or without `tieout://`.
+    (`<app_id>-<partition>`). `broker` is `host:port[,host:port]`, with or without `tieout://`. `on_commit` is called in
+    the event loop after each commit, for metrics.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Stage:
         *,
         client_settings: ClientSettings | None = None,
         settings: StageSettings | None = None,
+        on_commit: Callable[[CommitReport], None] | None = None,
     ) -> None:
         self.app_id = app_id
         self.settings = settings or StageSettings()
@@ -69,6 +72,7 @@ class Stage:
         self._broker = broker if "://" in broker else f"{SCHEME}://{broker}"
         if not self._broker.startswith(f"{SCHEME}://"):
             raise SettingsError(f"broker is {broker!r}; expected host:port[,host:port] or {SCHEME}://...")
+        self._on_commit = on_commit
         self._tables: list[Table[object]] = []
         self._handlers: dict[str, BatchHandler] = {}
         self._timers: list[_Timer] = []
@@ -76,7 +80,6 @@ class Stage:
         self._owned: dict[int, Partition] = {}
         self._kept_stores: dict[int, Stores] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(self.settings.batches_in_flight)
         self._io_name = f"{app_id}-io"
         self._io = ThreadPoolExecutor(self.settings.io_threads, thread_name_prefix=self._io_name)
 
@@ -142,7 +145,6 @@ class Stage:
             topic_allow_declare=False,
             topic_disable_leader=True,
             consumer_auto_offset_reset="earliest",
-            stream_buffer_maxsize=bounds.batches_buffered,
             stream_wait_empty=False,
             broker_session_timeout=bounds.session_timeout,
             broker_heartbeat_interval=bounds.heartbeat_interval,
@@ -165,29 +167,25 @@ class Stage:
     def _agent(self, topic: str, handler: BatchHandler) -> Callable[[_Stream], Any]:
         async def consume(stream: _Stream) -> None:
             async for event in stream.events():
-                await self._slots.acquire()
-                self._spawn(self._process(topic, event.message, handler))
+                message = event.message
+                partition = self._owned.get(message.partition)
+                # A batch of an assignment that has ended is read again under the next one.
+                if partition is not None and partition.membership.generation == message.generation_id:
+                    self._spawn(partition.process(topic, message.value, handler))
 
         return consume
 
-    async def _process(self, topic: str, message: _Message, handler: BatchHandler) -> None:
-        try:
-            partition = self._owned.get(message.partition)
-            # A batch of an assignment that has ended is read again under the next one.
-            if partition is not None and partition.membership.generation == message.generation_id:
-                await partition.process(topic, message.value, handler)
-        finally:
-            self._slots.release()
-
     async def _tick(self, handler: TimerHandler) -> None:
-        for partition in list(self._owned.values()):
-            if partition.is_ready:
-                self._spawn(partition.tick(handler))
+        """One round over the partitions; the timer's next round starts after it, so that ticks never pile up."""
+        ready = [partition for partition in self._owned.values() if partition.is_ready]
+        if ready:
+            await asyncio.wait([self._spawn(partition.tick(handler)) for partition in ready])
 
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
+        return task
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -226,6 +224,14 @@ class Stage:
         """Finish the batches in hand and give up every partition; stores wait for the next assignment."""
         await self._close_partitions()
 
+    def accepts(self, partition: int) -> bool:
+        owned = self._owned.get(partition)
+        return owned is not None and owned.is_ready and owned.backlog < self.settings.batches_per_partition
+
+    def on_fetched(self, partition: int) -> None:
+        if (owned := self._owned.get(partition)) is not None:
+            owned.backlog += 1
+
     async def on_stop(self) -> None:
         await self._close_partitions()
         self._kept_stores = {}
@@ -259,6 +265,7 @@ class Stage:
             producer=self._new_producer(number),
             io=self._io,
             recover=self._recover,
+            on_commit=self._on_commit,
             commit_offset=None if self.settings.transactional else self.app.consumer.commit_offset,
         )
         partition.opening.add_done_callback(self._on_opened)

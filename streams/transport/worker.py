@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Sequence
 
-from streams.transport.errors import StageFailed
+from streams.transport.errors import StageFailed, TransportError
 from streams.transport.stage import Stage
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def run_worker(*stages: Stage) -> int:
     code = 0
     try:
         asyncio.run(_until_signalled(stages))
-    except StageFailed as failure:
+    except TransportError as failure:
         log.critical("%s", failure, exc_info=failure.__cause__)
         code = 1
     if any(stage.has_stuck_io() for stage in stages):

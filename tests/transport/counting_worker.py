@@ -6,6 +6,7 @@ tests wait for.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -27,6 +28,7 @@ class Job:
     ticks: str | None = None
     transactional: bool = True
     poison: bool = False
+    stall_partition: int | None = None
     settings: dict[str, float] = field(default_factory=dict)
 
 
@@ -44,6 +46,8 @@ def build(job: Job) -> Stage:
 
     async def count(batch: Batch, tx: Transaction) -> None:
         nonlocal handled
+        if batch.partition == job.stall_partition:
+            await asyncio.Event().wait()
         for record in batch.records:
             if job.poison and record.value == POISON:
                 raise ValueError("a poisoned record")

@@ -106,7 +106,7 @@ class Bench:
             count = len(consumer.list_topics(self.job.source, timeout=10).topics[self.job.source].partitions)
             tps = [TopicPartition(self.job.source, number) for number in range(count)]
             committed = consumer.committed(tps, timeout=10)
-            return sum(self.produced) - sum(max(0, position.offset) for position in committed)
+            return sum(self.produced) - sum(max(0, int(position.offset)) for position in committed)
         finally:
             consumer.close()
 

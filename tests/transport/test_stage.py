@@ -127,7 +127,7 @@ def test_members_come_and_go_under_load_without_losing_or_repeating(bench: Bench
 
 
 @pytest.mark.slow
-def test_a_worker_that_was_frozen_is_fenced_and_stops(bench: Bench) -> None:
+def test_a_worker_that_was_frozen_cannot_commit_once_its_successor_has_taken_over(bench: Bench) -> None:
     records = records_for(keys=300, each=300)
     bench.produce(records)
     with bench.worker(settings={**bench.job.settings, "max_batch_records": 200}) as frozen:
@@ -156,6 +156,22 @@ def test_sigterm_under_load_commits_the_batch_in_hand_and_exits_zero_within_ten_
         assert worker.exit_code(10) == 0
         assert time.monotonic() - asked < 10
     assert 0 < bench.input_left() < len(records), "the test must stop it in the middle"
+    with bench.worker():
+        drained(bench)
+    bench.assert_counted_exactly_once(records)
+
+
+def test_a_handler_that_never_returns_holds_up_neither_other_partitions_nor_the_stop(bench: Bench) -> None:
+    records = records_for(keys=200, each=100)
+    bench.produce(records)
+    stalled = sum((murmur2(key) & 0x7FFFFFFF) % PARTITIONS == 0 for key, _ in records)
+    assert 0 < stalled < len(records)
+    with bench.worker(
+        stall_partition=0, settings={**bench.job.settings, "max_batch_records": 200, "drain_timeout": 2.0}
+    ) as worker:
+        eventually(lambda: bench.input_left() == stalled, "all but the stalled partition is done")
+        worker.signal(signal.SIGTERM)
+        assert worker.exit_code(10) == 0
     with bench.worker():
         drained(bench)
     bench.assert_counted_exactly_once(records)
@@ -204,7 +220,7 @@ def test_the_embedded_broker_serves_the_same_stage(embedded_broker: EmbeddedBrok
 
 def test_a_topic_that_does_not_exist_is_named_when_its_records_cannot_be_sent(bench: Bench) -> None:
     bench.produce(records_for(keys=1, each=1))
-    with bench.worker(target="nowhere", settings={**bench.job.settings, "transaction_timeout": 8.0}) as worker:
+    with bench.worker(target="nowhere") as worker:
         assert worker.exit_code(60) == 1
     assert "topic nowhere: UNKNOWN_TOPIC_OR_PART" in worker.errors
     assert bench.input_left() == 1
