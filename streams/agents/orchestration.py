@@ -5,6 +5,7 @@ Everything of one micro-batch, the contracts' new states included, is one transa
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Iterable
 
@@ -57,6 +58,7 @@ from streams.transport import Batch, Headers, Stage, Table, Transaction
 
 STAGE = "orchestration"
 TICK_SECONDS = 1.0
+_RECORDS_A_BREATH = 100
 
 _TOPICS: dict[type[Output], str] = {
     RevenueCommand: REVENUE_COMMANDS,
@@ -115,12 +117,13 @@ class Orchestration:
     async def on_events(self, batch: Batch, transaction: Transaction) -> None:
         """Commercial events: to their contract, or for period events to every contract concerned."""
         touched: set[str] = set()
-        for record, event in self._outbox.read(transaction, batch, CommercialEvent):
+        for number, (record, event) in enumerate(self._outbox.read(transaction, batch, CommercialEvent)):
+            await _breathe(number)
             arrival = EventArrived(
                 event=event, source=source_of(batch, record), at=now(), closed=self._closed(transaction)
             )
             if isinstance(event.body, PeriodClosed | PeriodOpened):
-                self._period(transaction, arrival, record.headers, touched)
+                await self._period(transaction, arrival, record.headers, touched)
             else:
                 self._decide(transaction, event.context.contract_id, arrival, record.headers, touched)
         self._tell(transaction, touched)
@@ -128,7 +131,8 @@ class Orchestration:
     async def on_revenue_acks(self, batch: Batch, transaction: Transaction) -> None:
         """Answers of the revenue platform."""
         touched: set[str] = set()
-        for record, ack in self._outbox.read(transaction, batch, RevenueAck):
+        for number, (record, ack) in enumerate(self._outbox.read(transaction, batch, RevenueAck)):
+            await _breathe(number)
             given = RevenueAnswered(ack=ack, at=now())
             self._measure_amendment(transaction, ack, given.at)
             self._decide(transaction, ack.context.contract_id, given, record.headers, touched)
@@ -137,7 +141,8 @@ class Orchestration:
     async def on_posting_acks(self, batch: Batch, transaction: Transaction) -> None:
         """Answers of the ERP."""
         touched: set[str] = set()
-        for record, ack in self._outbox.read(transaction, batch, PostingAck):
+        for number, (record, ack) in enumerate(self._outbox.read(transaction, batch, PostingAck)):
+            await _breathe(number)
             if isinstance(ack.body, PostingRejected):
                 metrics.FAILED_POSTINGS.labels(ack.body.code, str(ack.body.retryable).lower()).inc()
             given = ErpAnswered(ack=ack, at=now())
@@ -211,7 +216,7 @@ class Orchestration:
     def _closed(self, transaction: Transaction) -> dict[str, str]:
         return {key.decode(): book.closed_through for key, book in transaction.items(self._tables.periods)}
 
-    def _period(self, transaction: Transaction, arrival: EventArrived, cause: Headers, touched: set[str]) -> None:
+    async def _period(self, transaction: Transaction, arrival: EventArrived, cause: Headers, touched: set[str]) -> None:
         event = arrival.event
         memory = TableMemory(self._tables, transaction)
         if memory.seen(event.event_id) is not None:
@@ -222,7 +227,8 @@ class Orchestration:
         transaction.put(
             self._tables.periods, key, after_period_event(transaction.get(self._tables.periods, key), event)
         )
-        for _, contract in transaction.items(self._tables.contracts):
+        for number, (_, contract) in enumerate(transaction.items(self._tables.contracts)):
+            await _breathe(number)
             if concerns(event, contract):
                 self._decide(transaction, contract.contract_id, arrival, cause, touched)
 
@@ -238,3 +244,9 @@ class Orchestration:
 
 
 _RESENT = frozenset({AuditAction.REVENUE_RESENT, AuditAction.POSTING_RESENT})
+
+
+async def _breathe(number: int) -> None:
+    """Let heartbeats and commits of other partitions go on between the records of a long batch."""
+    if number % _RECORDS_A_BREATH == 0:
+        await asyncio.sleep(0)

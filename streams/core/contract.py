@@ -105,6 +105,8 @@ class Contract(Struct, frozen=True, omit_defaults=True):
     customer_account: str = ""
     currency: str = ""
     terminated: bool = False
+    changing: bool = False
+    """Whether a new version is on its way to the revenue platform: nothing is admitted until its answer."""
     version: int = 0
     """Version in force: the latest that the revenue platform has accepted; 0 before that."""
     billed: Decimal = ZERO
@@ -127,11 +129,6 @@ class Contract(Struct, frozen=True, omit_defaults=True):
     def position(self) -> Decimal:
         """Net contract position: above 0 a contract liability, below 0 a contract asset (ASC 606-10-45-1)."""
         return self.billed - self.recognised
-
-    @property
-    def changing(self) -> bool:
-        """Whether a new version is on its way to the revenue platform: nothing is admitted until its answer."""
-        return any(step.command is not None and changes_version(step.event) for step in self.queue)
 
     @property
     def state(self) -> ContractState:

@@ -278,7 +278,7 @@ def _release(turn: Turn) -> None:
     while turn.contract.queue and turn.contract.queue[0].done:
         step = turn.contract.queue[0]
         if isinstance(step.answer, RevenueRejected):
-            turn.change(queue=turn.contract.queue[1:])
+            _take_head(turn, step)
             _rejected(turn, step, step.answer)
             continue
         problem = invalid_answer(step.answer) if step.answer is not None else None
@@ -288,12 +288,18 @@ def _release(turn: Turn) -> None:
             # Stays at the head: the posting is made when the mapping is there, and nothing overtakes it.
             turn.exception(RootCause.MAPPING_MISSING, step.event, str(missing))
             return
-        turn.change(queue=turn.contract.queue[1:])
+        _take_head(turn, step)
         if problem:
             _rejected(turn, step, RevenueRejected(code="schedule_not_validated", reason=problem))
             continue
         _accepted(turn, step)
         _post(turn, step, released)
+
+
+def _take_head(turn: Turn, step: InFlight) -> None:
+    turn.change(queue=turn.contract.queue[1:])
+    if step.reverses is None and changes_version(step.event):
+        turn.change(changing=False)
 
 
 def _accepted(turn: Turn, step: InFlight) -> None:

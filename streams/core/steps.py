@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from streams.core.commands import reversal_command
-from streams.core.contract import Document, InFlight, invoice_key, transaction_key
+from streams.core.contract import Document, InFlight, changes_version, invoice_key, transaction_key
 from streams.core.journals import net_of
 from streams.core.money import ZERO
 from streams.core.turn import Turn
@@ -38,6 +38,8 @@ def start(turn: Turn, step: InFlight) -> None:
     )
     if step.reverses is None:
         turn.outcome(step.event, ProcessingStatus.AWAITING_REVENUE)
+        if changes_version(step.event):
+            turn.change(changing=True)
 
 
 def take_back(
