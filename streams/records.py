@@ -21,6 +21,7 @@ class AccountingTreatment(StrEnum):
     PRICE_CHANGE = "PRICE_CHANGE"
     TERMINATION = "TERMINATION"
 
+
 class RecognitionPattern(StrEnum):
     """When the revenue of a line is recognised (ASC 606-10-25-30 and 31). RATABLE_DAILY: every day of the term earns
     the same. RATABLE_MONTHLY: every calendar month the term touches earns the same. POINT_IN_TIME: in full on
@@ -31,6 +32,7 @@ class RecognitionPattern(StrEnum):
     POINT_IN_TIME = "POINT_IN_TIME"
     USAGE = "USAGE"
     MILESTONE = "MILESTONE"
+
 
 class Allocation(Struct, frozen=True, kw_only=True):
     """Share of the transaction price allocated to an obligation (ASC 606-10-32-28 to 35)."""
@@ -51,6 +53,7 @@ class Allocation(Struct, frozen=True, kw_only=True):
     """Allocated transaction price, usage included."""
     unscheduled: Decimal
     """Part whose date is not known yet: not fulfilled."""
+
 
 class AuditAction(StrEnum):
     """One step of an event's road."""
@@ -78,6 +81,7 @@ class AuditAction(StrEnum):
     PERIOD_OPENED = "PERIOD_OPENED"
     LATE_POSTED_IN_OPEN_PERIOD = "LATE_POSTED_IN_OPEN_PERIOD"
 
+
 class ProcessingStatus(StrEnum):
     """Where a record stands on the road from capture to reconciliation."""
 
@@ -92,12 +96,14 @@ class ProcessingStatus(StrEnum):
     DUPLICATE = "DUPLICATE"
     REFUSED = "REFUSED"
 
+
 class ReconciliationOutcome(StrEnum):
     """Whether billing, revenue platform and ERP agree."""
 
     UNRECONCILED = "UNRECONCILED"
     TIED_OUT = "TIED_OUT"
     VARIANCE = "VARIANCE"
+
 
 class Context(Struct, frozen=True, kw_only=True):
     """The traceable context that rides on every event, command, acknowledgment, exception, audit record and
@@ -126,6 +132,7 @@ class Context(Struct, frozen=True, kw_only=True):
     reconciliation_outcome: ReconciliationOutcome = ReconciliationOutcome.UNRECONCILED
     """Whether the systems agree on it."""
 
+
 class AuditRecord(Struct, frozen=True, kw_only=True):
     """One step on an event's road: topic audit-trail, key contract_id, append only."""
 
@@ -144,6 +151,7 @@ class AuditRecord(Struct, frozen=True, kw_only=True):
     context: Context
     """Traceable context."""
 
+
 class BillingFrequency(StrEnum):
     """How often the customer is invoiced."""
 
@@ -153,6 +161,7 @@ class BillingFrequency(StrEnum):
     ANNUAL = "ANNUAL"
     IN_ARREARS = "IN_ARREARS"
 
+
 class BillingTerms(Struct, frozen=True, kw_only=True):
     """When the customer is invoiced and pays."""
 
@@ -160,6 +169,7 @@ class BillingTerms(Struct, frozen=True, kw_only=True):
     """How often invoices are issued."""
     payment_days: int = 30
     """Days from invoice to due date."""
+
 
 class ContractLine(Struct, frozen=True, kw_only=True):
     """A promised good or service; becomes a performance obligation (ASC 606-10-25-14)."""
@@ -186,6 +196,7 @@ class ContractLine(Struct, frozen=True, kw_only=True):
     distinct: bool = True
     """Whether the promise is distinct from the rest of the contract (ASC 606-10-25-19)."""
 
+
 class MaterialRight(Struct, frozen=True, kw_only=True):
     """An option that gives the customer a discount they would not get without the contract (ASC 606-10-55-42)."""
 
@@ -198,6 +209,7 @@ class MaterialRight(Struct, frozen=True, kw_only=True):
     expires_on: dt.date
     """Last day on which it can be exercised."""
 
+
 class ContractSigned(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractSigned"):
     """A contract was signed: creates version 1."""
 
@@ -209,6 +221,7 @@ class ContractSigned(Struct, frozen=True, kw_only=True, tag_field="-type", tag="
     """When it is invoiced."""
     options: tuple[MaterialRight, ...] = ()
     """Options that are material rights."""
+
 
 class LineChange(Struct, frozen=True, kw_only=True):
     """New terms of a line that is already promised."""
@@ -223,6 +236,7 @@ class LineChange(Struct, frozen=True, kw_only=True):
     """New units; null leaves them."""
     end_date: dt.date | None = None
     """New last day of service; null leaves it."""
+
 
 class ContractAmended(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractAmended"):
     """A change of scope or price: creates version n+1, applied only on version n. The effective date is the
@@ -239,6 +253,7 @@ class ContractAmended(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     approved: bool = True
     """Whether the parties have approved the change (ASC 606-10-25-10); an unapproved change waits for approval."""
 
+
 class ContractRenewed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractRenewed"):
     """A new term at new prices: creates version n+1."""
 
@@ -246,6 +261,7 @@ class ContractRenewed(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """What is promised in the new term; at least one, with new line ids."""
     approved: bool = True
     """Whether the parties have approved it."""
+
 
 class ContractTerminated(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractTerminated"):
     """The contract ends early: creates the closing version n+1. The effective date is the last day of service."""
@@ -255,6 +271,7 @@ class ContractTerminated(Struct, frozen=True, kw_only=True, tag_field="-type", t
     fee: Decimal = Decimal("0")
     """Termination fee charged to the customer."""
 
+
 class TaxAmount(Struct, frozen=True, kw_only=True):
     """Tax collected for an authority; no part of the transaction price (ASC 606-10-32-2A)."""
 
@@ -262,6 +279,7 @@ class TaxAmount(Struct, frozen=True, kw_only=True):
     """Tax jurisdiction, as named in config/tax.yaml."""
     amount: Decimal
     """Tax in the document currency."""
+
 
 class DocumentLine(Struct, frozen=True, kw_only=True):
     """A line of an invoice or credit note."""
@@ -277,6 +295,7 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     service_end: dt.date | None = None
     """Last day of the billed service period."""
 
+
 class InvoiceIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.InvoiceIssued"):
     """An invoice was issued; its date is the event's effective date."""
 
@@ -291,6 +310,7 @@ class InvoiceIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="t
     due_date: dt.date | None = None
     """When it is due."""
 
+
 class CreditEffect(StrEnum):
     """What a credit note means for the price. BILLING_ONLY: billing is corrected, the promised price stands.
     PRICE_REDUCTION: the customer owes less for the same promise, so the transaction price falls (ASC 606-10-32-42 to
@@ -298,6 +318,7 @@ class CreditEffect(StrEnum):
 
     BILLING_ONLY = "BILLING_ONLY"
     PRICE_REDUCTION = "PRICE_REDUCTION"
+
 
 class CreditIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.CreditIssued"):
     """A credit note was issued; its date is the event's effective date."""
@@ -315,6 +336,7 @@ class CreditIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="ti
     effect: CreditEffect = CreditEffect.BILLING_ONLY
     """What it means for the price."""
 
+
 class PaymentReceived(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PaymentReceived"):
     """The customer paid."""
 
@@ -329,6 +351,7 @@ class PaymentReceived(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     exchange_rate: Decimal = Decimal("1")
     """Functional currency units for one unit of document currency."""
 
+
 class RefundIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RefundIssued"):
     """Money went back to the customer."""
 
@@ -342,6 +365,7 @@ class RefundIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="ti
     """Document currency, ISO 4217."""
     exchange_rate: Decimal = Decimal("1")
     """Functional currency units for one unit of document currency."""
+
 
 class UsageRated(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.UsageRated"):
     """Usage was rated: variable consideration that belongs to the distinct period in which it was used (ASC
@@ -360,6 +384,7 @@ class UsageRated(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieo
     tier: str = ""
     """Price tier that was applied."""
 
+
 class ObligationFulfilled(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ObligationFulfilled"):
     """A promise was kept, wholly or in part; the date is the event's effective date."""
 
@@ -369,6 +394,7 @@ class ObligationFulfilled(Struct, frozen=True, kw_only=True, tag_field="-type", 
     """Cumulative progress after this event, above 0 and up to 100; 100 for a point in time."""
     milestone: str = ""
     """Name of the milestone."""
+
 
 class EstimateChanged(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.EstimateChanged"):
     """The estimate of the transaction price changed (ASC 606-10-32-14 and 42 to 45); the date is the event's
@@ -381,11 +407,13 @@ class EstimateChanged(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     basis: str = ""
     """What the estimate rests on."""
 
+
 class PeriodOpened(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PeriodOpened"):
     """An accounting period of a legal entity was opened."""
 
     period: str
     """Accounting period, YYYY-MM."""
+
 
 class PeriodClosed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PeriodClosed"):
     """An accounting period of a legal entity is being closed: recognition runs, later events follow the late
@@ -393,6 +421,7 @@ class PeriodClosed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="ti
 
     period: str
     """Accounting period, YYYY-MM."""
+
 
 class CommercialEvent(Struct, frozen=True, kw_only=True):
     """The canonical commercial event: topics source-events and commercial-events, key contract_id."""
@@ -411,8 +440,23 @@ class CommercialEvent(Struct, frozen=True, kw_only=True):
     """Business date of the legal entity on which it takes effect."""
     context: Context
     """Traceable context."""
-    body: ContractSigned | ContractAmended | ContractRenewed | ContractTerminated | InvoiceIssued | CreditIssued | PaymentReceived | RefundIssued | UsageRated | ObligationFulfilled | EstimateChanged | PeriodOpened | PeriodClosed
+    body: (
+        ContractSigned
+        | ContractAmended
+        | ContractRenewed
+        | ContractTerminated
+        | InvoiceIssued
+        | CreditIssued
+        | PaymentReceived
+        | RefundIssued
+        | UsageRated
+        | ObligationFulfilled
+        | EstimateChanged
+        | PeriodOpened
+        | PeriodClosed
+    )
     """What happened."""
+
 
 class ContractState(StrEnum):
     """The state of a contract in orchestration."""
@@ -421,6 +465,7 @@ class ContractState(StrEnum):
     AWAITING_REVENUE = "AWAITING_REVENUE"
     AWAITING_APPROVAL = "AWAITING_APPROVAL"
     TERMINATED = "TERMINATED"
+
 
 class ParkedEvent(Struct, frozen=True, kw_only=True):
     """An event that waits."""
@@ -433,6 +478,7 @@ class ParkedEvent(Struct, frozen=True, kw_only=True):
     """What it waits for."""
     since: dt.datetime
     """Since when, UTC."""
+
 
 class ContractStatus(Struct, frozen=True, kw_only=True):
     """Where a contract stands: topic contract-status, key contract_id, compacted."""
@@ -458,6 +504,7 @@ class ContractStatus(Struct, frozen=True, kw_only=True):
     context: Context
     """Traceable context."""
 
+
 class JournalLine(Struct, frozen=True, kw_only=True):
     """One line of a journal; exactly one of debit and credit is not zero."""
 
@@ -474,6 +521,7 @@ class JournalLine(Struct, frozen=True, kw_only=True):
     partner_entity: str = ""
     """Dimension partner legal entity, on intercompany lines."""
 
+
 class PostJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostJournal"):
     """Post a balanced journal."""
 
@@ -481,6 +529,7 @@ class PostJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tie
     """What is posted, for a reader."""
     lines: tuple[JournalLine, ...]
     """Lines; debits equal credits."""
+
 
 class ReverseJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ReverseJournal"):
     """Post a journal that undoes an earlier one."""
@@ -491,6 +540,7 @@ class ReverseJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="
     """Why."""
     lines: tuple[JournalLine, ...]
     """Lines; debits equal credits."""
+
 
 class ErpPosting(Struct, frozen=True, kw_only=True):
     """A command to the ERP: topic erp-postings, key contract_id."""
@@ -514,11 +564,13 @@ class ErpPosting(Struct, frozen=True, kw_only=True):
     body: PostJournal | ReverseJournal
     """What to post."""
 
+
 class EstablishContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.EstablishContract"):
     """Set up a contract: obligations, allocation, schedule."""
 
     terms: ContractSigned
     """The signed terms."""
+
 
 class ExceptionState(StrEnum):
     """The life of an exception as a work item."""
@@ -528,6 +580,7 @@ class ExceptionState(StrEnum):
     WAITING_APPROVAL = "WAITING_APPROVAL"
     RESOLVED = "RESOLVED"
     CLOSED_AS_DUPLICATE = "CLOSED_AS_DUPLICATE"
+
 
 class ExceptionChange(Struct, frozen=True, kw_only=True):
     """One change in the life of an exception."""
@@ -540,6 +593,7 @@ class ExceptionChange(Struct, frozen=True, kw_only=True):
     """Who."""
     note: str
     """What and why."""
+
 
 class RootCause(StrEnum):
     """Why an exception exists; decides owner, severity and deadline through the policy in config/."""
@@ -560,12 +614,14 @@ class RootCause(StrEnum):
     TIMEOUT = "TIMEOUT"
     STATE_CORRUPTION = "STATE_CORRUPTION"
 
+
 class Owner(StrEnum):
     """The team that must act on an exception."""
 
     INTEGRATION_SUPPORT = "INTEGRATION_SUPPORT"
     FINANCE_OPERATIONS = "FINANCE_OPERATIONS"
     PLATFORM_ENGINEERING = "PLATFORM_ENGINEERING"
+
 
 class Severity(StrEnum):
     """How urgent an exception is."""
@@ -574,6 +630,7 @@ class Severity(StrEnum):
     MEDIUM = "MEDIUM"
     HIGH = "HIGH"
     CRITICAL = "CRITICAL"
+
 
 class ResolvingAction(StrEnum):
     """What resolves an exception."""
@@ -584,6 +641,7 @@ class ResolvingAction(StrEnum):
     REJECT = "REJECT"
     REVERSE = "REVERSE"
     WRITE_OFF_VARIANCE = "WRITE_OFF_VARIANCE"
+
 
 class SourceRecord(Struct, frozen=True, kw_only=True):
     """The record an exception stems from, as it was read."""
@@ -598,6 +656,7 @@ class SourceRecord(Struct, frozen=True, kw_only=True):
     """Raw key."""
     payload: bytes | None = None
     """Raw value."""
+
 
 class ExceptionRecord(Struct, frozen=True, kw_only=True):
     """A work item with an owner and a deadline: topic exceptions, key contract_id."""
@@ -629,6 +688,7 @@ class ExceptionRecord(Struct, frozen=True, kw_only=True):
     source: SourceRecord | None = None
     """The record it stems from."""
 
+
 class ModifyContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ModifyContract"):
     """Change a contract; the platform decides the treatment from facts."""
 
@@ -637,6 +697,7 @@ class ModifyContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="
     renewal: bool = False
     """Whether the added lines are a renewal."""
 
+
 class OperatorAction(StrEnum):
     """What an operator asks the contract's state machine to do."""
 
@@ -644,6 +705,7 @@ class OperatorAction(StrEnum):
     REJECT = "REJECT"
     RETRY = "RETRY"
     REVERSE = "REVERSE"
+
 
 class OperatorCommand(Struct, frozen=True, kw_only=True):
     """A request of an operator to the contract's state machine: topic operator-commands, key contract_id."""
@@ -663,6 +725,7 @@ class OperatorCommand(Struct, frozen=True, kw_only=True):
     requested_at: dt.datetime
     """When, UTC."""
 
+
 class PostingAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostingAccepted"):
     """The ERP posted."""
 
@@ -673,6 +736,7 @@ class PostingAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     lines: tuple[JournalLine, ...] = ()
     """Lines as the ERP booked them."""
 
+
 class PostingRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostingRejected"):
     """The ERP refused."""
 
@@ -682,6 +746,7 @@ class PostingRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """What was found, what was expected, what to do."""
     retryable: bool
     """Whether the same posting can succeed later."""
+
 
 class PostingAck(Struct, frozen=True, kw_only=True):
     """Answer of the ERP: topic posting-acks, key contract_id."""
@@ -701,6 +766,7 @@ class PostingAck(Struct, frozen=True, kw_only=True):
     body: PostingAccepted | PostingRejected
     """The answer."""
 
+
 class RecognisedAmount(Struct, frozen=True, kw_only=True):
     """Revenue recognised by a command."""
 
@@ -713,6 +779,7 @@ class RecognisedAmount(Struct, frozen=True, kw_only=True):
     amount: Decimal
     """Revenue; negative when taken back."""
 
+
 class ReconciledMeasure(StrEnum):
     """What two systems are compared on."""
 
@@ -721,6 +788,7 @@ class ReconciledMeasure(StrEnum):
     RECOGNISED = "RECOGNISED"
     CONTRACT_POSITION = "CONTRACT_POSITION"
     RECEIVABLE = "RECEIVABLE"
+
 
 class RecordBilling(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RecordBilling"):
     """Record an invoice (positive) or credit note (negative)."""
@@ -734,17 +802,20 @@ class RecordBilling(Struct, frozen=True, kw_only=True, tag_field="-type", tag="t
     effect: CreditEffect = CreditEffect.BILLING_ONLY
     """What a credit means for the price."""
 
+
 class RecordFulfilment(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RecordFulfilment"):
     """Record progress on an obligation."""
 
     fulfilment: ObligationFulfilled
     """The progress."""
 
+
 class RecordUsage(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RecordUsage"):
     """Record rated usage."""
 
     usage: UsageRated
     """The usage."""
+
 
 class TreatmentDecision(Struct, frozen=True, kw_only=True):
     """How the platform treated a line of a modification, and why."""
@@ -756,6 +827,7 @@ class TreatmentDecision(Struct, frozen=True, kw_only=True):
     reason: str
     """The facts that led to it, with the paragraph of the standard."""
 
+
 class ScheduleLine(Struct, frozen=True, kw_only=True):
     """Revenue of an obligation in a period."""
 
@@ -765,6 +837,7 @@ class ScheduleLine(Struct, frozen=True, kw_only=True):
     """Accounting period, YYYY-MM."""
     amount: Decimal
     """Revenue of the period."""
+
 
 class RevenueAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RevenueAccepted"):
     """The platform accepted a command and validated the result: allocations add up to the transaction price and every
@@ -789,6 +862,7 @@ class RevenueAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     recognised_total: Decimal
     """Revenue recognised on the contract so far, as the platform holds it."""
 
+
 class RevenueRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RevenueRejected"):
     """The platform refused a command."""
 
@@ -796,6 +870,7 @@ class RevenueRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """Stable code."""
     reason: str
     """What was found, what was expected, what to do."""
+
 
 class RevenueAck(Struct, frozen=True, kw_only=True):
     """Answer of the revenue platform: topic revenue-acks, key contract_id."""
@@ -811,17 +886,20 @@ class RevenueAck(Struct, frozen=True, kw_only=True):
     body: RevenueAccepted | RevenueRejected
     """The answer."""
 
+
 class ReviseEstimate(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ReviseEstimate"):
     """Revise the transaction price."""
 
     estimate: EstimateChanged
     """The new estimate."""
 
+
 class TerminateContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.TerminateContract"):
     """End a contract early."""
 
     termination: ContractTerminated
     """Terms of the termination."""
+
 
 class ReverseTransaction(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ReverseTransaction"):
     """Undo an earlier command of the same contract."""
@@ -831,11 +909,13 @@ class ReverseTransaction(Struct, frozen=True, kw_only=True, tag_field="-type", t
     reason: str
     """Why."""
 
+
 class RunRecognition(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RunRecognition"):
     """Recognise what is earned and not yet recognised up to the end of a period, for one legal entity."""
 
     period: str
     """Accounting period, YYYY-MM."""
+
 
 class RevenueCommand(Struct, frozen=True, kw_only=True):
     """A command to the revenue platform: topic revenue-commands, key contract_id."""
@@ -848,8 +928,19 @@ class RevenueCommand(Struct, frozen=True, kw_only=True):
     """Business date on which it takes effect."""
     context: Context
     """Traceable context."""
-    body: EstablishContract | ModifyContract | RecordBilling | RecordUsage | RecordFulfilment | ReviseEstimate | TerminateContract | ReverseTransaction | RunRecognition
+    body: (
+        EstablishContract
+        | ModifyContract
+        | RecordBilling
+        | RecordUsage
+        | RecordFulfilment
+        | ReviseEstimate
+        | TerminateContract
+        | ReverseTransaction
+        | RunRecognition
+    )
     """What to do."""
+
 
 class Variance(Struct, frozen=True, kw_only=True):
     """A difference between two systems, or its end: topic variances, key contract_id."""
