@@ -19,6 +19,12 @@ BATCH_SECONDS = Histogram(
     ["stage", "topic"],
     buckets=_SECONDS,
 )
+COMMIT_SECONDS = Histogram(
+    "tieout_commit_seconds",
+    "Seconds to commit one micro-batch: whether the brokers are slow.",
+    ["stage", "topic"],
+    buckets=_SECONDS,
+)
 BACKLOG_SECONDS = Gauge(
     "tieout_backlog_seconds",
     "Age in seconds of the last record read, by stage, topic and partition: how far a stage lags behind.",

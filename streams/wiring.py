@@ -9,6 +9,7 @@ from urllib.parse import quote
 from connectors.erp.ledger import EmbeddedLedger
 from connectors.revenue.embedded import EmbeddedRevenuePlatform
 from streams.agents import capture, orchestration, posting, reconciliation
+from streams.agents.observe import Observer
 from streams.agents.outbox import Outbox
 from streams.codec.registry import EmbeddedRegistry, SchemaRegistry, open_registry
 from streams.config import Configuration, Settings, SettingsError, load_configuration
@@ -80,13 +81,17 @@ def ledger(settings: Settings, configuration: Configuration) -> EmbeddedLedger:
 def build_stage(name: str, settings: Settings) -> Stage:
     """Return a stage, ready for `run_worker`. Raises KeyError for a name that is not in STAGES."""
     configuration = load_configuration(settings.config)
+    observer = Observer(name)
     stage = Stage(
         f"tieout-{name}",
         bootstrap(settings),
         client_settings=ClientSettings.from_mapping(settings.client_settings()),
         settings=_stage_settings(settings),
+        on_commit=observer.committed,
     )
-    _BUILDERS[name](stage, Outbox(schema_registry(settings), configuration.policy), settings, configuration)
+    outbox = Outbox(schema_registry(settings), configuration.policy, observer)
+    _BUILDERS[name](stage, outbox, settings, configuration)
+    observer.watch(stage)
     return stage
 
 
@@ -114,7 +119,7 @@ _BUILDERS: dict[str, Builder] = {
 def changelog_topics(settings: Settings) -> list[str]:
     """Return the changelog topics of every stage that has tables: they are made up front, never by a broker's guess."""
     configuration = load_configuration(settings.config)
-    outbox = Outbox(EmbeddedRegistry(), configuration.policy)
+    outbox = Outbox(EmbeddedRegistry(), configuration.policy, Observer("none"))
     names = []
     for name in (orchestration.STAGE, reconciliation.STAGE):
         stage = Stage(f"tieout-{name}", _NOWHERE)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from streams import metrics
-from streams.agents.outbox import Outbox, now, source_of
+from streams.agents.clock import now
+from streams.agents.outbox import Outbox, source_of
 from streams.core.exceptions import exception_record
 from streams.core.ids import derive
 from streams.core.policy import Policy

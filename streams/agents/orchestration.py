@@ -12,7 +12,8 @@ from collections.abc import Iterable
 import msgspec
 
 from streams import metrics
-from streams.agents.outbox import Outbox, now, source_of
+from streams.agents.clock import now
+from streams.agents.outbox import Outbox, source_of
 from streams.core.contract import Contract, Document, changes_version
 from streams.core.decision import (
     Decision,

@@ -5,13 +5,14 @@ A record that cannot be read becomes an exception that keeps it whole, and the b
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
 from streams import metrics
+from streams.agents.clock import now
+from streams.agents.observe import Observer
 from streams.codec.registry import SchemaRegistry
 from streams.codec.wire import Codec, PayloadInvalid, codec_for
 from streams.core.exceptions import UNREADABLE, exception_record
@@ -25,11 +26,6 @@ R = TypeVar("R", bound=msgspec.Struct)
 _TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
 
 
-def now() -> dt.datetime:
-    """Return the time, UTC. The shell asks the clock so that the core need not."""
-    return dt.datetime.now(dt.UTC)
-
-
 def source_of(batch: Batch, record: Record) -> SourceRecord:
     """Return a record as it was read, whole."""
     return SourceRecord(
@@ -40,8 +36,9 @@ def source_of(batch: Batch, record: Record) -> SourceRecord:
 class Outbox:
     """Sends records to their topics, in the transaction, with the trace of what caused them."""
 
-    def __init__(self, registry: SchemaRegistry, policy: Policy) -> None:
+    def __init__(self, registry: SchemaRegistry, policy: Policy, observer: Observer) -> None:
         self._policy = policy
+        self._observer = observer
         self._codecs: dict[str, Codec[msgspec.Struct]] = {
             topic.name: codec_for(topic.record, registry, topic.name) for topic in TOPICS
         }
@@ -63,6 +60,7 @@ class Outbox:
 
     def read(self, transaction: Transaction, batch: Batch, record_type: type[R]) -> Sequence[tuple[Record, R]]:
         """Decode a batch. What cannot be decoded is sent as an exception of cause PAYLOAD_INVALID, and left out."""
+        self._observer.read(batch)
         codec = self._codecs[batch.topic]
         decoded: list[tuple[Record, R]] = []
         for record in batch.records:

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from connectors.protocols import ConnectorUnavailable, Erp, RevenuePlatform
 from streams import metrics
-from streams.agents.outbox import Outbox, now
+from streams.agents.clock import now
+from streams.agents.outbox import Outbox
 from streams.records import (
     ErpPosting,
     PostingAccepted,

@@ -12,7 +12,8 @@ from decimal import Decimal
 import msgspec
 
 from streams import metrics
-from streams.agents.outbox import Outbox, now
+from streams.agents.clock import now
+from streams.agents.outbox import Outbox
 from streams.core.money import ZERO
 from streams.core.policy import Policy
 from streams.core.reconciliation import Tie, billed, booked, recognised, reconcile

@@ -112,6 +112,10 @@ class Partition:
         """No work in hand: the stores stand at a committed point."""
         return self._opening.done() and not self._lock.locked()
 
+    def next_offset(self, topic: str) -> int:
+        """The offset after the last processed record of a topic."""
+        return self._next_offsets.get(topic, 0)
+
     def refuse_work(self) -> None:
         """Take no more work; the batch in hand goes on."""
         self._closed = True

@@ -17,6 +17,8 @@ from functools import partial
 from threading import Event
 from typing import Any, Protocol, TypeVar, cast
 
+from faust.types.tuples import TP
+
 from streams.transport.app import StageApp
 from streams.transport.driver import bootstrap_servers
 from streams.transport.errors import SettingsError
@@ -125,6 +127,22 @@ class Stage:
     def ready_partitions(self) -> frozenset[int]:
         """Partitions that this worker owns and has recovered."""
         return frozenset(number for number, partition in self._owned.items() if partition.is_ready)
+
+    def backlog(self, partition: int) -> dict[str, int]:
+        """Records of an owned partition that are not processed yet, by topic, as of the last fetch of each.
+
+        The end marker that every transaction leaves behind counts as no record when it is the last one.
+        """
+        owned = self._owned.get(partition)
+        if owned is None:
+            return {}
+        left = {}
+        for topic in self._handlers:
+            end = self.app.consumer.highwater(TP(topic, partition))
+            if end is not None:
+                behind = end - owned.next_offset(topic)
+                left[topic] = behind if behind > 1 else 0
+        return left
 
     def stored(self, table: Table[V], partition: int) -> Mapping[bytes, V]:
         """The committed contents of one owned partition of a table, to look at and never to change."""
