@@ -1,0 +1,1 @@
+"""`tieout demo`: the source document's scenario, played through the real API on the embedded broker."""
