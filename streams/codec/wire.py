@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -17,8 +16,9 @@ import fastavro
 import msgspec
 from fastavro.schema import SchemaParseException
 
+from streams.codec.decoder import FieldTruncated, compile_decoder
 from streams.codec.encoder import FieldInvalid, compile_encoder
-from streams.codec.registry import SchemaRegistry, UnknownSchema
+from streams.codec.registry import SchemaRegistry, UnknownSchema, derived_id
 from streams.codec.schemas import NAMESPACE, Schema, shipped_schema
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -53,15 +53,6 @@ class PayloadInvalid(Exception):
         self.message = message
 
 
-@dataclass(slots=True)
-class _Writer:
-    """A schema somebody wrote with, ready to read."""
-
-    schema: Schema
-    resolve_to: Schema | None
-    """Our schema, or None when it is the same."""
-
-
 class Codec(Generic[T]):
     """Encode and decode one record class with one registered schema."""
 
@@ -80,7 +71,10 @@ class Codec(Generic[T]):
         self._write = compile_encoder(schema)
         self._header = bytes([MAGIC]) + self.schema_id.to_bytes(4, "big")
         self._unions = _record_unions(schema)
-        self._writers: dict[int, _Writer] = {self.schema_id: _Writer(self._parsed, None)}
+        self._read = compile_decoder(record, schema)
+        self._same: set[int] = set()
+        """Other ids of our own schema: registered under another subject with other docs."""
+        self._writers: dict[int, Schema] = {}
         self._unknown: dict[int, float] = {}
 
     def encode(self, record: T) -> bytes:
@@ -117,12 +111,35 @@ class Codec(Generic[T]):
                 PayloadFault.TRUNCATED, f"found {len(payload)} bytes, expected at least {HEADER_BYTES} of header"
             )
         schema_id = int.from_bytes(payload[1:HEADER_BYTES], "big")
-        writer = self._writers.get(schema_id) or self._fetch(schema_id)
+        if schema_id == self.schema_id or schema_id in self._same:
+            return self._read_ours(payload)
+        return self._read_foreign(payload, schema_id)
+
+    def _read_ours(self, payload: bytes) -> T:
+        """Read what was written with exactly our schema."""
+        try:
+            record, end = self._read(payload, HEADER_BYTES, len(payload))
+        except FieldTruncated as fault:
+            raise PayloadInvalid(PayloadFault.TRUNCATED, f"{self._name}: {fault}") from fault
+        except FieldInvalid as fault:
+            raise PayloadInvalid(PayloadFault.INVALID_VALUE, f"{self._name}: {fault}") from fault
+        if end != len(payload):
+            raise self._trailing(len(payload) - end)
+        found: T = record
+        return found
+
+    def _read_foreign(self, payload: bytes, schema_id: int) -> T:
+        """Read what was written with another schema, by Avro's resolution."""
+        writer = self._writers.get(schema_id)
+        if writer is None:
+            writer = self._fetch(schema_id)
+            if schema_id in self._same:
+                return self._read_ours(payload)
         body = io.BytesIO(payload)
         body.seek(HEADER_BYTES)
         try:
             datum = fastavro.schemaless_reader(
-                body, writer.schema, writer.resolve_to, return_record_name=True, return_record_name_override=True
+                body, writer, self._parsed, return_record_name=True, return_record_name_override=True
             )
         except EOFError as fault:
             raise self._truncated(payload) from fault
@@ -134,10 +151,7 @@ class Codec(Generic[T]):
                 PayloadFault.INVALID_VALUE, f"{self._name}: not readable with schema id {schema_id}: {fault}"
             ) from fault
         if body.tell() != len(payload):
-            raise PayloadInvalid(
-                PayloadFault.TRAILING_BYTES,
-                f"{self._name}: {len(payload) - body.tell()} bytes follow the record; expected none",
-            )
+            raise self._trailing(len(payload) - body.tell())
         for field in self._unions:
             name, member = datum[field]
             member["-type"] = name
@@ -147,7 +161,7 @@ class Codec(Generic[T]):
         except msgspec.ValidationError as fault:
             raise PayloadInvalid(PayloadFault.INVALID_VALUE, f"{self._name}: {fault}") from fault
 
-    def _fetch(self, schema_id: int) -> _Writer:
+    def _fetch(self, schema_id: int) -> Schema:
         """Return the writer's schema of an id that is met for the first time."""
         now = time.monotonic()
         if now < self._unknown.get(schema_id, 0.0):
@@ -170,13 +184,20 @@ class Codec(Generic[T]):
             raise PayloadInvalid(
                 PayloadFault.WRONG_RECORD, f"schema id {schema_id} is {name or parsed!r}, expected {self._name}"
             )
-        writer = _Writer(parsed, None if schema == shipped_schema(self.record.__name__) else self._parsed)
-        self._writers[schema_id] = writer
-        return writer
+        if derived_id(schema) == derived_id(shipped_schema(self.record.__name__)):
+            self._same.add(schema_id)
+        else:
+            self._writers[schema_id] = parsed
+        return parsed
 
     def _truncated(self, payload: bytes) -> PayloadInvalid:
         return PayloadInvalid(
             PayloadFault.TRUNCATED, f"{self._name}: the payload of {len(payload)} bytes ends within a field"
+        )
+
+    def _trailing(self, count: int) -> PayloadInvalid:
+        return PayloadInvalid(
+            PayloadFault.TRAILING_BYTES, f"{self._name}: {count} bytes follow the record; expected none"
         )
 
     def _unknown_id(self, schema_id: int) -> PayloadInvalid:

@@ -19,7 +19,7 @@ from streams import records
 from streams.codec.registry import EmbeddedRegistry, RegistryUnavailable, UnknownSchema
 from streams.codec.schemas import Schema, shipped_schema
 from streams.codec.wire import Codec, PayloadFault, PayloadInvalid, codec_for, subject_of
-from streams.records import AuditAction, AuditRecord, CommercialEvent, Context, ContractTerminated
+from streams.records import AuditAction, AuditRecord, CommercialEvent, Context, ContractAmended, ContractTerminated
 from tests.codec.strategies import RECORD_NAMES, any_record, as_datum
 
 REGISTRY = EmbeddedRegistry()
@@ -147,6 +147,66 @@ def test_an_older_and_a_newer_writer_are_resolved_to_our_schema() -> None:
         body = io.BytesIO()
         fastavro.schemaless_writer(body, fastavro.parse_schema(schema), as_datum(AUDIT) | {"added": "x"})
         assert codec.decode(b"\0" + schema_id.to_bytes(4, "big") + body.getvalue()) == AUDIT
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(event=any_record("CommercialEvent"))
+def test_what_is_resolved_from_another_schema_reads_as_what_is_read_with_ours(event: CommercialEvent) -> None:
+    other = deepcopy(shipped_schema("CommercialEvent"))
+    other["fields"].append({"name": "added", "type": "string", "default": ""})
+    registry = EmbeddedRegistry()
+    codec = codec_for(CommercialEvent, registry, "source-events")
+    schema_id = registry.register("source-events-value", other)
+    payload = codec.encode(event)
+    foreign = b"\0" + schema_id.to_bytes(4, "big") + payload[5:] + b"\x02x"
+    assert codec.decode(foreign) == codec.decode(payload) == event
+    assert repr(codec.decode(foreign)) == repr(codec.decode(payload))
+
+
+def test_our_schema_by_another_id_is_ours() -> None:
+    same = deepcopy(shipped_schema("AuditRecord"))
+    same["doc"] = "Registered by a producer with words of its own."
+
+    class Renumbering(EmbeddedRegistry):
+        def by_id(self, schema_id: int) -> Schema:
+            return same
+
+    codec = codec_for(AuditRecord, Renumbering(), "audit-trail")
+    payload = codec.encode(AUDIT)
+    for _ in range(2):
+        assert codec.decode(b"\0\0\0\0\7" + payload[5:]) == AUDIT
+
+
+def test_blocks_with_their_size_as_java_writes_them_are_read() -> None:
+    codec = CODECS["ContractAmended"]
+    amended = ContractAmended(removed_lines=("a", "b"))
+    payload = codec.encode(amended)
+    counted = b"\x04\x02a\x02b\0"
+    sized = b"\x03\x08\x02a\x02b\0"
+    assert counted in payload
+    assert codec.decode(payload.replace(counted, sized)) == amended
+
+
+@pytest.mark.parametrize(
+    ("record", "good", "bad", "said"),
+    [
+        (ContractAmended(removed_lines=("abc",)), b"\x06abc", b"\x05abc", "removed_lines: found a length of -3"),
+        (ContractAmended(removed_lines=("abc",)), b"\0\x01", b"\0\x07", "approved: found byte 7 for a boolean"),
+        (ContractAmended(removed_lines=("abc",)), b"\0\x01", b"\x08\x01", "requested_treatment: found byte 8"),
+        (ContractAmended(removed_lines=("abc",)), b"\0\x01", b"\x02\x70\x01", "found byte 112 for a symbol"),
+        (ContractTerminated(refund=Decimal(1)), b"\x04\x27\x10", b"\x14" + b"\x7f" * 10, "refund: found"),
+        (ContractTerminated(refund=Decimal(1)), b"\x04\x27\x10", b"\xff" * 11, "refund: found a number of more"),
+    ],
+)
+def test_what_no_writer_may_write_is_refused_by_the_name_of_its_field(
+    record: msgspec.Struct, good: bytes, bad: bytes, said: str
+) -> None:
+    codec = CODECS[type(record).__name__]
+    payload = codec.encode(record)
+    assert payload[5:].count(good) == 1
+    with pytest.raises(PayloadInvalid, match=said) as fault:
+        codec.decode(payload[:5] + payload[5:].replace(good, bad))
+    assert fault.value.code is PayloadFault.INVALID_VALUE
 
 
 class _Flaky(EmbeddedRegistry):
