@@ -499,6 +499,13 @@ class ContractStatus(Struct, frozen=True, kw_only=True):
     """Revenue commands without an answer."""
     postings_pending: int
     """ERP postings without an answer."""
+    last_event_offset: int = -1
+    """Offset in commercial-events of the last event of the contract that was taken in; -1 before the first."""
+    commands_accepted: int = 0
+    """Revenue commands accepted so far."""
+    postings_accepted: int = 0
+    """ERP postings accepted so far. With the two before, reconciliation knows when it has read as far as
+    orchestration."""
     at: dt.datetime
     """When, UTC."""
     context: Context

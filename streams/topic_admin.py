@@ -18,7 +18,7 @@ _VISIBLE_SECONDS = 30.0
 
 
 class TopicsDiffer(Exception):
-    """A topic has another number of partitions than configured: a contract would meet itself in different partitions."""
+    """A topic has other partitions than configured: the records of a contract would not meet in one partition."""
 
 
 @dataclass(frozen=True, slots=True)

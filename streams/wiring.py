@@ -22,8 +22,8 @@ STAGES = (capture.STAGE, orchestration.STAGE, posting.STAGE, reconciliation.STAG
 EMBEDDED_SESSION_SECONDS = 2.0
 """A member waits half its session timeout to join a group on the embedded broker (decision 0001)."""
 
-SETTLE = dt.timedelta(seconds=2)
-"""How long nothing must change on a contract before its systems are compared."""
+PATIENCE = dt.timedelta(hours=1)
+"""How long a contract may have something on its way before its systems are compared all the same."""
 
 
 def bootstrap(settings: Settings) -> str:
@@ -111,7 +111,7 @@ _BUILDERS: dict[str, Builder] = {
         stage, outbox, revenue_platform(settings), ledger(settings, configuration)
     ),
     reconciliation.STAGE: lambda stage, outbox, _, configuration: reconciliation.Reconciliation(
-        stage, outbox, configuration.policy, SETTLE
+        stage, outbox, configuration.policy, PATIENCE
     ),
 }
 

@@ -16,6 +16,9 @@ from msgspec import Struct
 from streams.core.money import ZERO
 from streams.records import (
     CommercialEvent,
+    ContractAmended,
+    ContractRenewed,
+    ContractSigned,
     ContractState,
     ErpPosting,
     RevenueAccepted,
@@ -112,13 +115,16 @@ class Contract(Struct, frozen=True, omit_defaults=True):
     billed: Decimal = ZERO
     recognised: Decimal = ZERO
     entities: tuple[str, ...] = ()
-    """Entities that perform an obligation of the contract."""
+    """Entities that contract or perform, as far as events have named them. Answers do not add any: which period events
+    reach the contract must not depend on when an answer comes."""
+    commands_accepted: int = 0
+    postings_accepted: int = 0
     closed: dict[str, str] = {}
     """Last closed period, YYYY-MM, by legal entity, as far as it has reached this contract."""
     sequences: dict[str, int] = {}
     """Last admitted sequence by source system."""
-    offsets: dict[str, int] = {}
-    """Last input offset by topic that changed this contract (protocol step 5)."""
+    event_offset: int = -1
+    """Offset of the last commercial event that was taken in (protocol step 5); -1 before the first."""
     approved: tuple[str, ...] = ()
     """Parked events that an operator has approved."""
     parked: tuple[Parked, ...] = ()
@@ -177,3 +183,13 @@ _CHANGES = frozenset({"ContractSigned", "ContractAmended", "ContractRenewed", "C
 def changes_version(event: CommercialEvent) -> bool:
     """Tell whether an event creates a version of its contract."""
     return event.event_type in _CHANGES
+
+
+def entities_named(event: CommercialEvent) -> frozenset[str]:
+    """Return the legal entities that an event names: the one that contracts, and those that perform its lines."""
+    match event.body:
+        case ContractSigned(lines=lines) | ContractRenewed(lines=lines) | ContractAmended(added_lines=lines):
+            performing = {line.legal_entity for line in lines if line.legal_entity}
+            return frozenset({event.context.legal_entity, *performing})
+        case _:
+            return frozenset({event.context.legal_entity})

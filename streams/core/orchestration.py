@@ -33,6 +33,7 @@ from streams.core.contract import (
     PendingPosting,
     Wait,
     changes_version,
+    entities_named,
     transaction_key,
 )
 from streams.core.decision import (
@@ -103,9 +104,9 @@ def decide(contract: Contract, given: Input, memory: Memory, policy: Policy) -> 
 
 def _arrived(turn: Turn, arrival: EventArrived) -> None:
     source, contract = arrival.source, turn.contract
-    if source.offset <= contract.offsets.get(source.topic, -1):
+    if source.offset <= contract.event_offset:
         return  # a replay after a crash: its outputs are already durable (protocol step 5)
-    turn.change(offsets={**contract.offsets, source.topic: source.offset})
+    turn.change(event_offset=source.offset)
     event = arrival.event
     if isinstance(event.body, PeriodClosed | PeriodOpened):
         event = _for_contract(contract, event)
@@ -115,12 +116,15 @@ def _arrived(turn: Turn, arrival: EventArrived) -> None:
             turn.outcome(event, ProcessingStatus.DUPLICATE)
             return
         turn.remember_event(event.event_id)
+    named = entities_named(event)
     if not contract.legal_entity:
         turn.change(
             legal_entity=event.context.legal_entity,
             customer_account=event.context.customer_account,
             closed=dict(arrival.closed),
         )
+    if not named <= set(turn.contract.entities):
+        turn.change(entities=tuple(sorted(named.union(turn.contract.entities))))
     _enqueue(turn, event, source)
     _advance(turn)
 
@@ -315,8 +319,7 @@ def _accepted(turn: Turn, step: InFlight) -> None:
             context=context,
         )
         turn.change(recognised=turn.contract.recognised + sum((part.amount for part in answer.recognised), ZERO))
-        if answer.allocations:
-            turn.change(entities=tuple(sorted({part.legal_entity for part in answer.allocations})))
+        turn.change(commands_accepted=turn.contract.commands_accepted + 1)
     turn.change(billed=turn.contract.billed + billed_by(step))
     if changes_version(event) and step.reverses is None:
         turn.change(version=event.context.contract_version, terminated=isinstance(event.body, ContractTerminated))
@@ -399,7 +402,10 @@ def _erp_answered(turn: Turn, ack: PostingAck) -> None:
 
 
 def _posted(turn: Turn, pending: PendingPosting, document_number: str) -> None:
-    turn.change(postings=tuple(other for other in turn.contract.postings if other is not pending))
+    turn.change(
+        postings=tuple(other for other in turn.contract.postings if other is not pending),
+        postings_accepted=turn.contract.postings_accepted + 1,
+    )
     turn.audit(
         AuditAction.POSTED,
         pending.event,

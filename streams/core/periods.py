@@ -24,6 +24,5 @@ def after_period_event(book: PeriodBook | None, event: CommercialEvent) -> Perio
 
 
 def concerns(event: CommercialEvent, contract: Contract) -> bool:
-    """Tell whether a period event of an entity concerns a contract: the entity contracts or performs."""
-    entity = event.context.legal_entity
-    return entity == contract.legal_entity or entity in contract.entities
+    """Tell whether a period event of an entity concerns a contract: an event of the contract has named it."""
+    return event.context.legal_entity in contract.entities

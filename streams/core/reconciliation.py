@@ -21,6 +21,7 @@ from streams.core.policy import PostingAccounts
 from streams.records import (
     CommercialEvent,
     Context,
+    ContractStatus,
     CreditIssued,
     InvoiceIssued,
     PaymentReceived,
@@ -35,6 +36,16 @@ from streams.records import (
 BILLING, REVENUE, ERP = "billing", "revenue", "erp"
 
 Amounts = dict[str, Decimal]
+
+
+class Orchestrated(Struct, frozen=True):
+    """How far orchestration said it was with a contract."""
+
+    events_to: int
+    commands_accepted: int
+    postings_accepted: int
+    quiet: bool
+    """Nothing waits and nothing is on its way."""
 
 
 class Tie(Struct, frozen=True, omit_defaults=True):
@@ -56,6 +67,11 @@ class Tie(Struct, frozen=True, omit_defaults=True):
     transactions: dict[str, tuple[Decimal, Decimal, Decimal]] = {}
     """Net, tax and receivable of each billing transaction, so that a correction can take them back."""
     told: Amounts = {}
+    events_to: int = -1
+    """Offset of the last commercial event that is added up."""
+    revenue_answers: int = 0
+    erp_answers: int = 0
+    orchestrated: Orchestrated | None = None
     changed_at: dt.datetime | None = None
     """When it last changed; None once it has been compared since."""
 
@@ -76,8 +92,39 @@ class Comparison:
         return self.left_amount - self.right_amount
 
 
-def billed(tie: Tie, event: CommercialEvent, at: dt.datetime) -> Tie:
-    """Return the tie after a commercial event that is no duplicate; most events bill nothing."""
+def orchestrated(tie: Tie, status: ContractStatus, at: dt.datetime) -> Tie:
+    """Return the tie after orchestration told the contract's status."""
+    told = Orchestrated(
+        events_to=status.last_event_offset,
+        commands_accepted=status.commands_accepted,
+        postings_accepted=status.postings_accepted,
+        quiet=not status.parked and status.commands_pending == 0 and status.postings_pending == 0,
+    )
+    return replace(tie, orchestrated=told, changed_at=tie.changed_at or at)
+
+
+def ready(tie: Tie, at: dt.datetime, patience: dt.timedelta) -> bool:
+    """Tell whether a changed contract is to be compared now.
+
+    It is when all that was read belongs to the same moment: orchestration has taken in every event that was added up
+    here, nothing is on its way, and every answer it counts has been read here too. What is merely on its way is no
+    variance. When that moment does not come, the contract is compared all the same once `patience` is over.
+    """
+    if tie.changed_at is None:
+        return False
+    told = tie.orchestrated
+    at_one_moment = (
+        told is not None
+        and told.quiet
+        and told.events_to >= tie.events_to
+        and (told.commands_accepted, told.postings_accepted) == (tie.revenue_answers, tie.erp_answers)
+    )
+    return at_one_moment or tie.changed_at + patience <= at
+
+
+def billed(tie: Tie, event: CommercialEvent, at: dt.datetime, offset: int = -1) -> Tie:
+    """Return the tie after a commercial event that is no duplicate; `offset` is where it was read."""
+    tie = replace(tie, events_to=offset, changed_at=at)
     effect = _billing_effect(event)
     if effect is None:
         return tie
@@ -91,7 +138,6 @@ def billed(tie: Tie, event: CommercialEvent, at: dt.datetime) -> Tie:
         tax=tie.tax + effect[1] - before[1],
         receivable=tie.receivable + effect[2] - before[2],
         transactions=transactions,
-        changed_at=at,
     )
 
 
@@ -131,6 +177,7 @@ def recognised(tie: Tie, answer: RevenueAccepted, context: Context, at: dt.datet
         currency=tie.currency or answer.currency,
         revenue_billed=answer.billed_total,
         revenue_recognised=by_entity,
+        revenue_answers=tie.revenue_answers + 1,
         changed_at=at,
     )
 
@@ -141,7 +188,7 @@ def booked(tie: Tie, answer: PostingAccepted, legal_entity: str, at: dt.datetime
     for line in answer.lines:
         key = f"{legal_entity}|{line.account}"
         erp[key] = erp.get(key, ZERO) + line.debit - line.credit
-    return replace(tie, erp=erp, changed_at=at)
+    return replace(tie, erp=erp, erp_answers=tie.erp_answers + 1, changed_at=at)
 
 
 def compare(tie: Tie, accounts: PostingAccounts) -> list[Comparison]:

@@ -28,6 +28,9 @@ def contract_status(contract: Contract, at: dt.datetime) -> ContractStatus:
         ),
         commands_pending=pending,
         postings_pending=len(contract.postings),
+        last_event_offset=contract.event_offset,
+        commands_accepted=contract.commands_accepted,
+        postings_accepted=contract.postings_accepted,
         at=at,
         context=Context(
             source_system="tieout",

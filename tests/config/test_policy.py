@@ -127,7 +127,7 @@ def test_a_calendar_knows_weekends_holidays_and_the_close_window() -> None:
         ("policies.yaml", "variance_tolerance: 0", "variance_tolerance: -1", ["variance_tolerance: found '-1'"]),
         (
             "policies.yaml",
-            "resend_at_most_seconds: 900",
+            "resend_at_most_seconds: 7200",
             "resend_at_most_seconds: 9",
             ["at least resend_after_seconds"],
         ),
