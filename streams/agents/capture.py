@@ -6,6 +6,8 @@ every contract of an entity, go to every partition.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from streams import metrics
@@ -14,7 +16,7 @@ from streams.agents.outbox import Outbox, source_of
 from streams.core.exceptions import exception_record
 from streams.core.ids import derive
 from streams.core.policy import Policy
-from streams.core.rules import violations
+from streams.core.rules import Violation, violations
 from streams.records import (
     AuditAction,
     AuditRecord,
@@ -22,7 +24,6 @@ from streams.records import (
     PeriodClosed,
     PeriodOpened,
     ProcessingStatus,
-    RootCause,
 )
 from streams.topics import AUDIT_TRAIL, COMMERCIAL_EVENTS, SOURCE_EVENTS
 from streams.transport import Batch, Record, Stage, Transaction
@@ -44,8 +45,7 @@ class Capture:
         for record, event in self._outbox.read(transaction, batch, CommercialEvent):
             faults = violations(event, self._policy)
             if faults:
-                message = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults)
-                self._refuse(batch, transaction, record, event, message)
+                self._refuse(batch, transaction, record, event, faults)
             else:
                 self._capture(transaction, record, event)
 
@@ -69,13 +69,20 @@ class Capture:
         self._outbox.send(transaction, AUDIT_TRAIL, contract_id, audit, record.headers)
 
     def _refuse(
-        self, batch: Batch, transaction: Transaction, record: Record, event: CommercialEvent, message: str
+        self,
+        batch: Batch,
+        transaction: Transaction,
+        record: Record,
+        event: CommercialEvent,
+        faults: Sequence[Violation],
     ) -> None:
+        message = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults)
+        cause = faults[0].cause
         metrics.EVENT_OUTCOMES.labels(event.event_type, ProcessingStatus.REFUSED).inc()
         context = replace(event.context, processing_status=ProcessingStatus.REFUSED)
         exception = exception_record(
-            self._policy.exceptions[RootCause.PAYLOAD_INVALID],
-            RootCause.PAYLOAD_INVALID,
+            self._policy.exceptions[cause],
+            cause,
             event_id=event.event_id,
             context=context,
             subject=f"{batch.topic}/{batch.partition}/{record.offset}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import click
 from streams.cli.output import echo_json, fail, guarded, no_registry, print_table
 from streams.config import load_configuration, load_settings
 
+RECORDS = Path(__file__).resolve().parent.parent / "records.py"
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -92,12 +94,16 @@ def schemas() -> None:
 @guarded
 def schemas_check(repository: Path, as_json: bool) -> None:
     """Fail on a change that is not FULL_TRANSITIVE compatible with what git last released."""
-    from streams.codec.compatibility import check
+    from streams.codec.releases import ReleasesUnreadable
+    from streams.codec.schema_check import check
     from streams.shipped import shipped
 
-    problems = check(shipped("avro"), repository)
+    try:
+        problems = check(shipped("avro"), repository, RECORDS)
+    except ReleasesUnreadable as unreadable:
+        fail(str(unreadable), 2)
     if as_json:
-        echo_json([{"file": p.file, "field": p.field, "rule": p.rule, "remedy": p.remedy} for p in problems])
+        echo_json([dataclasses.asdict(problem) for problem in problems])
     else:
         for problem in problems:
             click.echo(str(problem), err=True)
@@ -113,9 +119,8 @@ def schemas_generate() -> None:
     from streams.codec.codegen import generate
     from streams.codec.schemas import load_definitions
 
-    target = Path(__file__).resolve().parent.parent / "records.py"
-    target.write_text(generate(load_definitions()), encoding="utf-8")
-    click.echo(f"wrote {target}")
+    RECORDS.write_text(generate(load_definitions()), encoding="utf-8")
+    click.echo(f"wrote {RECORDS}")
 
 
 @schemas.command("register")
@@ -123,19 +128,22 @@ def schemas_generate() -> None:
 @guarded
 def schemas_register(as_json: bool) -> None:
     """Register every topic's schema, FULL_TRANSITIVE, with the registry in TIEOUT_SCHEMA_REGISTRY."""
-    from streams.codec.compatibility import register_all
+    from streams.codec.schema_check import register_all
     from streams.topics import TOPICS
     from streams.wiring import schema_registry
 
     settings = load_settings()
     if settings.schema_registry is None:
         no_registry()
-    registered = register_all(schema_registry(settings), {topic.name: topic.record.__name__ for topic in TOPICS})
-    rows = [(row.subject, row.schema_id) for row in registered]
+    registered = register_all(schema_registry(settings), {topic.name: topic.record for topic in TOPICS})
     if as_json:
-        echo_json([{"subject": subject, "id": schema_id} for subject, schema_id in rows])
+        echo_json([dataclasses.asdict(row) for row in registered])
     else:
-        print_table(("subject", "id"), rows)
+        print_table(("subject", "id"), [(row.subject, row.schema_id or "refused") for row in registered])
+        for row in registered:
+            for refusal in row.refusals:
+                click.echo(f"{row.subject}: {refusal}", err=True)
+    sys.exit(1 if any(row.refusals for row in registered) else 0)
 
 
 @cli.command()
