@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 Event: TypeAlias = dict[str, Json]
 
 CRM, BILLING, METERING, DELIVERY, ERP = "salesforce", "zuora", "metering", "jira", "erp"
