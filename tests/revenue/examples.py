@@ -200,9 +200,10 @@ def usage_overage() -> Example:
 def by_day_and_by_month() -> Example:
     """The same price, two patterns."""
     example = Example("The same term by day and by month")
-    term = {"start": "2026-01-15", "end": "2026-04-14"}
-    lines = line("DAY", "900", pattern=DAILY, **term), line("MONTH", "900", pattern=MONTHLY, **term)
-    example.step("2026-01-15", "signed: 90 days that touch 4 months", establish(*lines))
+    start, end = "2026-01-15", "2026-04-14"
+    by_day = line("DAY", "900", pattern=DAILY, start=start, end=end)
+    by_month = line("MONTH", "900", pattern=MONTHLY, start=start, end=end)
+    example.step("2026-01-15", "signed: 90 days that touch 4 months", establish(by_day, by_month))
     return example
 
 

@@ -34,32 +34,28 @@ def record_billing(book: Book, command: RevenueCommand, body: RecordBilling) -> 
             RefusalCode.NOTHING_TO_CHANGE, f"{document} has no line; expected at least one. Send the document's lines."
         )
     known = {line.line_id for line in book.lines}
-    by_line: dict[str, int] = {}
+    sign = -1 if body.credit else 1
+    nets: list[tuple[str, int]] = []
     for line in body.lines:
         if line.line_id not in known:
             raise unknown_line(book, line.line_id)
         net = to_minor_not_negative(line.net, book.currency, f"net of line {line.line_id} of {document}")
-        by_line[line.line_id] = by_line.get(line.line_id, 0) + net
-    return _billed(book, command, by_line, body, -1 if body.credit else 1, document)
-
-
-def _billed(
-    book: Book, command: RevenueCommand, by_line: Mapping[str, int], body: RecordBilling, sign: int, cause: str
-) -> Outcome:
-    billed = replace(book, billed=book.billed + sign * sum(by_line.values()))
-    if not (body.credit and body.effect is CreditEffect.PRICE_REDUCTION):
+        nets.append((line.line_id, sign * net))
+    billed = replace(book, billed=book.billed + sum(net for _, net in nets))
+    if not _reduces_price(body):
         return Outcome(billed, rescheduled=False)
-    deltas = {line_id: sign * amount for line_id, amount in by_line.items()}
-    changed, decisions = change_price(billed, command.effective_date, deltas, 0, cause)
+    changed, decisions = change_price(billed, command.effective_date, nets, 0, document)
     return Outcome(changed, AccountingTreatment.PRICE_CHANGE, decisions)
 
 
-def reverse(
-    book: Book, command: RevenueCommand, body: ReverseTransaction, earlier: Mapping[str, RevenueCommand]
-) -> Outcome:
+def _reduces_price(body: RecordBilling) -> bool:
+    return body.credit and body.effect is CreditEffect.PRICE_REDUCTION
+
+
+def reverse(book: Book, body: ReverseTransaction, earlier: Mapping[str, RevenueCommand]) -> Outcome:
     """Undo an accepted billing or usage command. Raises CommandRefusedError.
 
-    Usage is taken back from the day that earned it, a price reduction on the date of the reversal.
+    Usage is taken back from the day that earned it. A credit that reduced the price stands.
     """
     target = body.reverses_command_id
     reversed_command = earlier.get(target)
@@ -76,11 +72,14 @@ def reverse(
     marked = replace(book, reversed_commands=(*book.reversed_commands, target))
     original = reversed_command.body
     if isinstance(original, RecordBilling):
-        by_line: dict[str, int] = {}
-        for line in original.lines:
-            by_line[line.line_id] = by_line.get(line.line_id, 0) + to_minor(line.net, book.currency, "net")
-        cause = f"reversal of {original.document_id} ({body.reason})"
-        return _billed(marked, command, by_line, original, 1 if original.credit else -1, cause)
+        if _reduces_price(original):
+            raise CommandRefusedError(
+                RefusalCode.NOT_REVERSIBLE,
+                f"{original.document_id} reduced the price, and what it took from the past cannot be unspread; "
+                "expected a document of billing only. Raise the price again with an estimate, and bill the amount.",
+            )
+        net = sum(to_minor(line.net, book.currency, "net") for line in original.lines)
+        return Outcome(replace(marked, billed=book.billed + (net if original.credit else -net)), rescheduled=False)
     if isinstance(original, RecordUsage):
         usage = original.usage
         decision = TreatmentDecision(

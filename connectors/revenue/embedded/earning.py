@@ -12,6 +12,7 @@ from functools import cache
 
 from connectors.revenue.embedded.book import Obligation, Segment, SegmentKind
 from connectors.revenue.embedded.minor_units import divide
+from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.records import RecognitionPattern
 
 DAY = dt.timedelta(days=1)
@@ -123,15 +124,19 @@ def planned_kind(obligation: Obligation) -> SegmentKind | None:
 def plan(obligation: Obligation, amount: int, first_day: dt.date | None = None) -> tuple[Segment, ...]:
     """Spread an amount over an obligation's term, or what is left of it from a day on.
 
-    Gives no segment where only facts earn the obligation: the amount then stays unscheduled. Where nothing of the term
-    is left, the amount is earned on the day.
+    Gives no segment where only facts earn the obligation: the amount then stays unscheduled. Raises CommandRefusedError
+    where nothing of the term is left.
     """
     kind = planned_kind(obligation)
     if kind is None or not amount:
         return ()
     start = obligation.start if first_day is None else max(first_day, obligation.start)
     if start > obligation.end:
-        return point(start, amount)
+        raise CommandRefusedError(
+            RefusalCode.TERM_INVALID,
+            f"obligation {obligation.obligation_id} would end on {obligation.end}, and something is left to earn from "
+            f"{start} on; expected an end on that day or later. Correct the end, or terminate the contract.",
+        )
     return (Segment(kind, start, obligation.end, amount),)
 
 
@@ -139,9 +144,7 @@ def is_satisfied(obligation: Obligation, day: dt.date) -> bool:
     """Tell whether nothing remained to be performed at the start of a day (docs/accounting.md section 5)."""
     if obligation.removed_on is not None or obligation.progress == 100:
         return True
-    return (planned_kind(obligation) is not None or obligation.pattern is RecognitionPattern.USAGE) and (
-        obligation.end < day
-    )
+    return planned_kind(obligation) is not None and obligation.end < day
 
 
 def schedule(obligation: Obligation) -> list[tuple[str, int]]:

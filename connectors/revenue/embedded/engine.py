@@ -85,7 +85,7 @@ def _execute(book: Book | None, command: RevenueCommand, earlier: Mapping[str, R
         case ReviseEstimate():
             return revise_estimate(book, command, body)
         case ReverseTransaction():
-            return reverse(book, command, body, earlier)
+            return reverse(book, body, earlier)
         case RunRecognition():
             return run(book, command, body)
         case _:

@@ -55,7 +55,9 @@ def to_amount(minor: int, currency: str) -> Decimal:
 
 
 def divide(numerator: int, denominator: int) -> int:
-    """Divide by a positive number and round half-even."""
+    """Divide and round half-even."""
+    if denominator < 0:
+        numerator, denominator = -numerator, -denominator
     quotient, remainder = divmod(numerator, denominator)
     twice = remainder + remainder
     if twice > denominator or (twice == denominator and quotient & 1):
@@ -69,8 +71,6 @@ def split(amount: int, weights: Sequence[int]) -> list[int]:
     Raises ZeroDivisionError when the weights add up to nothing.
     """
     whole = sum(weights)
-    if whole < 0:
-        weights, whole = [-weight for weight in weights], -whole
     shares: list[int] = []
     running = before = 0
     for weight in weights:

@@ -104,30 +104,26 @@ def _renew(book: Book, command: RevenueCommand, change: ContractAmended) -> Outc
 def _catch_up(
     book: Book, decided: Decided, lines: dict[str, Line], obligations: dict[str, Obligation], day: dt.date
 ) -> None:
-    deltas: dict[str, int] = {}
+    """Caught up one by one, in the order of the amendment."""
     for changed in _changed_by(decided, CATCH_UP):
         before = obligations[changed.obligation.obligation_id]
-        end = before.end if is_satisfied(changed.obligation, day) else _end(changed, before)
-        obligations[before.obligation_id] = replace(
-            before, price=before.price + changed.delta_price, ssp=before.ssp + changed.delta_ssp, end=end
+        satisfied = is_satisfied(before, day)
+        new = replace(
+            before,
+            price=before.price + changed.delta_price,
+            ssp=before.ssp + changed.delta_ssp,
+            end=before.end if satisfied else changed.end,
         )
-        deltas[before.obligation_id] = deltas.get(before.obligation_id, 0) + changed.delta_price
+        obligations[before.obligation_id] = catch_up(new, changed.delta_price, day, satisfied)
     joined = combined_obligation(book)
     for added in _added_by(decided, CATCH_UP):
         if joined is None:
-            continue
+            break
         before = obligations[joined.obligation_id]
-        lines[added.line.line_id] = Line(
-            added.line.line_id, before.obligation_id, added.line.quantity, added.price, added.ssp
-        )
-        obligations[before.obligation_id] = replace(
-            before, price=before.price + added.price, ssp=before.ssp + added.ssp
-        )
-        deltas[before.obligation_id] = deltas.get(before.obligation_id, 0) + added.price
-    before_all = {obligation.obligation_id: obligation for obligation in book.obligations}
-    for obligation_id, delta in deltas.items():
-        satisfied = is_satisfied(before_all[obligation_id], day)
-        obligations[obligation_id] = catch_up(obligations[obligation_id], delta, day, satisfied)
+        line_id = added.line.line_id
+        lines[line_id] = Line(line_id, before.obligation_id, added.line.quantity, added.price, added.ssp)
+        new = replace(before, price=before.price + added.price, ssp=before.ssp + added.ssp)
+        obligations[before.obligation_id] = catch_up(new, added.price, day, is_satisfied(before, day))
 
 
 def _prospective(
@@ -141,7 +137,7 @@ def _prospective(
             changed.obligation,
             price=changed.obligation.price + changed.delta_price,
             ssp=changed.obligation.ssp + changed.delta_ssp,
-            end=_end(changed, changed.obligation),
+            end=changed.end,
         )
         if changed.obligation.pattern is not RecognitionPattern.USAGE:
             groups.add(changed.obligation.group)
@@ -253,10 +249,6 @@ def _separate(
         check_new_ids([increment.obligation_id], [*obligations, *lines])
         obligations[increment.obligation_id] = replace(increment, segments=plan(increment, increment.allocated))
         group += 1
-
-
-def _end(changed: Changed, obligation: Obligation) -> dt.date:
-    return changed.end if changed.line.line_id == obligation.obligation_id else obligation.end
 
 
 def _added_by(decided: Decided, treatment: AccountingTreatment) -> Iterable[Added]:

@@ -123,8 +123,9 @@ class EmbeddedRevenuePlatform:
 
     def _unavailable(self, error: Exception) -> ConnectorUnavailable:
         where = self._engine.url.render_as_string(hide_password=True)
+        cause = str(getattr(error, "orig", None) or error).strip()
         return ConnectorUnavailable(
-            f"revenue platform: the database {where} did not answer: {error}; expected to reach it and its tables. "
+            f"revenue platform: the database {where} did not answer: {cause}; expected to reach it and its tables. "
             "Check that it runs and accepts connections; the same call can then be made again."
         )
 

@@ -6,7 +6,7 @@ Sections 5 "Cumulative catch-up" and "Price change" of docs/accounting.md (ASC 6
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -59,14 +59,20 @@ def catch_up(obligation: Obligation, delta: int, day: dt.date, satisfied: bool) 
 
 
 def change_price(
-    book: Book, day: dt.date, by_line: Mapping[str, int], unassigned: int, cause: str
+    book: Book, day: dt.date, by_line: Sequence[tuple[str, int]], unassigned: int, cause: str
 ) -> tuple[Book, tuple[TreatmentDecision, ...]]:
     """Change the transaction price by amounts that belong to lines, and by one that concerns the signed contract.
 
-    Raises CommandRefusedError where a line is unknown, nothing can take the change, or the price falls below zero.
+    Raises CommandRefusedError after a termination, where a line is unknown or has no price, where nothing can take the
+    change, or where the price would fall below zero.
     """
-    deltas = _deltas(book, by_line, unassigned)
-    change = sum(by_line.values()) + unassigned
+    if book.terminated_on is not None:
+        raise CommandRefusedError(
+            RefusalCode.CONTRACT_TERMINATED,
+            f"{cause} on {day}, and contract {book.contract_id} ended on {book.terminated_on}; expected no change of "
+            "its price after that. Send a credit as BILLING_ONLY, its price effect is the termination's refund.",
+        )
+    change = sum(amount for _, amount in by_line) + unassigned
     price = book.transaction_price + change
     if price < 0:
         raise CommandRefusedError(
@@ -76,18 +82,17 @@ def change_price(
         )
     obligations = list(book.obligations)
     decisions: list[TreatmentDecision] = []
-    for at, obligation in enumerate(obligations):
-        delta = deltas.get(obligation.obligation_id)
-        if delta is None:
+    for at, delta in _shares(book, by_line, unassigned):
+        satisfied = is_satisfied(obligations[at], day)
+        above, below = performed(obligations[at], day, satisfied)
+        obligations[at] = catch_up(obligations[at], delta, day, satisfied)
+        if not delta:
             continue
-        satisfied = book.terminated_on is not None or is_satisfied(obligation, day)
-        obligations[at] = catch_up(obligation, delta, day, satisfied)
-        above, below = performed(obligation, day, satisfied)
         decisions.append(
             TreatmentDecision(
-                line_id=obligation.line_id,
+                line_id=obligations[at].line_id,
                 treatment=AccountingTreatment.PRICE_CHANGE,
-                reason=f"{cause}: {to_amount(delta, book.currency)} on {obligation.obligation_id}, of which "
+                reason=f"{cause}: {to_amount(delta, book.currency)} on {obligations[at].obligation_id}, of which "
                 f"{to_amount(divide(delta * above, below), book.currency)} for the "
                 f"{Decimal(divide(10000 * above, below)).scaleb(-2)} % performed is earned on {day} "
                 "(606-10-32-42 to 45)",
@@ -96,33 +101,49 @@ def change_price(
     return replace(book, obligations=tuple(obligations), transaction_price=price), tuple(decisions)
 
 
-def _deltas(book: Book, by_line: Mapping[str, int], unassigned: int) -> dict[str, int]:
+def _shares(book: Book, by_line: Sequence[tuple[str, int]], unassigned: int) -> list[tuple[int, int]]:
+    """Return which obligation, by position, takes which part of a price change."""
+    position_of = {obligation.obligation_id: at for at, obligation in enumerate(book.obligations)}
     obligation_of = {line.line_id: line.obligation_id for line in book.lines}
-    deltas: dict[str, int] = {}
-    for line_id, amount in by_line.items():
-        obligation_id = obligation_of.get(line_id)
-        if obligation_id is None:
+    shares: list[tuple[int, int]] = []
+    for line_id, amount in by_line:
+        if line_id not in obligation_of:
             raise unknown_line(book, line_id)
-        deltas[obligation_id] = deltas.get(obligation_id, 0) + amount
-    if unassigned:
-        takers = [
-            obligation
-            for obligation in book.obligations
-            if obligation.group == SIGNED_CONTRACT
-            and obligation.removed_on is None
-            and obligation.pattern is not RecognitionPattern.USAGE
-        ]
-        weights = [obligation.ssp for obligation in takers]
-        if not sum(weights):
-            raise CommandRefusedError(
-                RefusalCode.PRICE_WITHOUT_SSP,
-                f"a price change of {to_amount(unassigned, book.currency)} names no line, and the signed contract "
-                "has no obligation with a stand-alone selling price. Name the line it belongs to (606-10-32-44).",
-            )
-        for obligation, share in zip(takers, split(unassigned, weights), strict=True):
-            if share:
-                deltas[obligation.obligation_id] = deltas.get(obligation.obligation_id, 0) + share
-    return deltas
+        at = position_of[obligation_of[line_id]]
+        _check_priced(book.obligations[at], line_id)
+        shares.append((at, amount))
+    if not unassigned:
+        return shares
+    takers = [
+        at
+        for at, obligation in enumerate(book.obligations)
+        if obligation.group == SIGNED_CONTRACT
+        and obligation.removed_on is None
+        and obligation.pattern is not RecognitionPattern.USAGE
+    ]
+    weights = [book.obligations[at].ssp for at in takers]
+    if not sum(weights):
+        raise CommandRefusedError(
+            RefusalCode.PRICE_WITHOUT_SSP,
+            f"a price change of {to_amount(unassigned, book.currency)} names no line, and the signed contract has no "
+            "obligation with a stand-alone selling price. Name the line it belongs to (606-10-32-44).",
+        )
+    return [*shares, *zip(takers, split(unassigned, weights), strict=True)]
+
+
+def _check_priced(obligation: Obligation, line_id: str) -> None:
+    if obligation.removed_on is not None:
+        raise CommandRefusedError(
+            RefusalCode.LINE_REMOVED,
+            f"the price of line {line_id} would change, and it was removed on {obligation.removed_on}; expected a line "
+            "in force. Send a credit as BILLING_ONLY, its price fell with the removal.",
+        )
+    if obligation.pattern is RecognitionPattern.USAGE:
+        raise CommandRefusedError(
+            RefusalCode.USAGE_PRICED,
+            f"the price of usage line {line_id} would change; expected a line with a fixed price. "
+            "Correct the rated usage instead: supersede it.",
+        )
 
 
 def unknown_line(book: Book, line_id: str) -> CommandRefusedError:
@@ -139,7 +160,7 @@ def revise_estimate(book: Book, command: RevenueCommand, body: ReviseEstimate) -
     """Take in a changed estimate of the transaction price. Raises CommandRefusedError."""
     estimate = body.estimate
     amount = to_minor(estimate.price_change, book.currency, "price change")
-    by_line = {} if estimate.line_id is None else {estimate.line_id: amount}
+    by_line = [] if estimate.line_id is None else [(estimate.line_id, amount)]
     cause = f"estimate changed ({estimate.basis})" if estimate.basis else "estimate changed"
     changed, decisions = change_price(
         book, command.effective_date, by_line, amount if estimate.line_id is None else 0, cause

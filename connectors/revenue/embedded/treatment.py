@@ -88,7 +88,7 @@ def decide(book: Book, change: ContractAmended, day: dt.date) -> Decided:
     check_new_ids([line.line_id for line in change.added_lines], used_ids(book))
     lines = {line.line_id: line for line in book.lines}
     obligations = {obligation.obligation_id: obligation for obligation in book.obligations}
-    added = tuple(_added(book, line, change.removed_lines, day) for line in change.added_lines)
+    added = tuple(_added(book, line, day) for line in change.added_lines)
     changed: list[Changed] = []
     for terms in change.changed_lines:
         line = lines.get(terms.line_id)
@@ -134,7 +134,7 @@ def _decision(line_id: str, treatment: AccountingTreatment, reason: str) -> Trea
     return TreatmentDecision(line_id=line_id, treatment=treatment, reason=reason)
 
 
-def _added(book: Book, line: ContractLine, removed_lines: Sequence[str], day: dt.date) -> Added:
+def _added(book: Book, line: ContractLine, day: dt.date) -> Added:
     price, ssp = priced(line, book.currency)
     usage = line.pattern is RecognitionPattern.USAGE
     amounts = f"price {to_amount(price, book.currency)}, SSP {to_amount(ssp, book.currency)}"
@@ -144,8 +144,7 @@ def _added(book: Book, line: ContractLine, removed_lines: Sequence[str], day: dt
     elif is_combined(line):
         treatment = AccountingTreatment.CUMULATIVE_CATCH_UP
         reason = f"added, {amounts}, not distinct: joins the partly satisfied obligation (606-10-25-13(b))"
-        joined = combined_obligation(book)
-        if joined is None or joined.line_id in removed_lines:
+        if combined_obligation(book) is None:
             raise CommandRefusedError(
                 RefusalCode.NO_COMBINED_OBLIGATION,
                 f"line {line.line_id} is added as not distinct and contract {book.contract_id} has no obligation in "
@@ -188,8 +187,13 @@ def _changed(book: Book, terms: LineChange, line: Line, obligation: Obligation, 
     price = to_minor_not_negative(terms.price, book.currency, f"price of line {line.line_id}")
     ssp = to_minor_not_negative(terms.ssp, book.currency, f"stand-alone selling price of line {line.line_id}")
     quantity = line.quantity if terms.quantity is None else terms.quantity
-    own = line.line_id == obligation.obligation_id
-    end = terms.end_date if terms.end_date is not None and own else obligation.end
+    end = obligation.end if terms.end_date is None else terms.end_date
+    if end != obligation.end and line.line_id != obligation.obligation_id:
+        raise CommandRefusedError(
+            RefusalCode.LINE_NOT_SEPARABLE,
+            f"line {line.line_id} is not distinct, ends with {obligation.obligation_id} on {obligation.end} and would "
+            f"end on {end}; expected no end of its own. Change the end of {obligation.obligation_id}.",
+        )
     if end < obligation.start:
         raise CommandRefusedError(
             RefusalCode.TERM_INVALID,
@@ -252,13 +256,12 @@ def _removed(
         if line is None:
             raise unknown_line(book, line_id)
         own = obligations[line.obligation_id]
-        _check_removable(book, line, own, line_ids, day)
+        _check_removable(line, own, day)
         falls = 0
-        if own.obligation_id == line_id:
-            for obligation in book.obligations:
-                if obligation.line_id == line_id and obligation.removed_on is None:
-                    removed.append(_removal(obligation, day))
-                    falls += removed[-1].fall
+        for obligation in book.obligations:
+            if obligation.line_id == line_id and obligation.removed_on is None:
+                removed.append(_removal(obligation, day))
+                falls += removed[-1].fall
         reason = (
             "usage line removed, its term ends the day before (606-10-25-13(a))"
             if own.pattern is RecognitionPattern.USAGE
@@ -269,7 +272,7 @@ def _removed(
     return removed, decisions
 
 
-def _check_removable(book: Book, line: Line, own: Obligation, line_ids: Sequence[str], day: dt.date) -> None:
+def _check_removable(line: Line, own: Obligation, day: dt.date) -> None:
     if own.removed_on is not None:
         raise CommandRefusedError(
             RefusalCode.LINE_REMOVED, f"line {line.line_id} was removed on {own.removed_on}; expected a line in force."
@@ -280,16 +283,15 @@ def _check_removable(book: Book, line: Line, own: Obligation, line_ids: Sequence
             f"line {line.line_id} is satisfied before {day}, there is nothing to cancel; expected a line with "
             "something left to perform. Send a credit note that reduces the price if the customer gets money back.",
         )
-    together = [other.line_id for other in book.lines if other.obligation_id == own.obligation_id]
-    if not set(together) <= set(line_ids):
+    if not own.distinct:
         raise CommandRefusedError(
             RefusalCode.LINE_NOT_SEPARABLE,
-            f"line {line.line_id} is one obligation with {', '.join(together)} and cannot be removed alone. "
-            "Remove all of them, or change the price of the line.",
+            f"line {line.line_id} is not distinct and cannot be removed from obligation {own.obligation_id}. "
+            "Change the price of the line, or terminate the contract.",
         )
 
 
 def _removal(obligation: Obligation, day: dt.date) -> Removed:
     settled = total(cut(obligation.segments, day - DAY))
-    kept = divide(obligation.price * settled, obligation.allocated) if obligation.allocated > 0 else 0
+    kept = divide(obligation.price * settled, obligation.allocated) if obligation.allocated else 0
     return Removed(obligation, settled, obligation.price - kept)
