@@ -57,6 +57,7 @@ check: $(SETUP_STAMP) ## style, types, import rules
 	$(call step,ruff format,$(BIN)/ruff format --check $(SOURCES))
 	$(call step,mypy,$(BIN)/mypy)
 	$(call step,import rules,$(BIN)/lint-imports)
+	$(call step,schemas,$(BIN)/tieout schemas check)
 
 demo: $(SETUP_STAMP) ## play the scenario through all stages; KEEP=1 leaves it running
 	$(BIN)/tieout demo $(if $(KEEP),--keep)

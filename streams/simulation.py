@@ -86,14 +86,14 @@ class World:
             self.events.append(event)
             return
         message = "; ".join(f"{fault.pointer}: {fault.message}" for fault in faults)
-        self.refuse(event, message)
+        self.refuse(event, message, faults[0].cause)
 
-    def refuse(self, event: CommercialEvent, message: str) -> None:
+    def refuse(self, event: CommercialEvent, message: str, cause: RootCause = RootCause.PAYLOAD_INVALID) -> None:
         """Refuse an event with an exception that names every fault."""
         self.refused += 1
         exception = exception_record(
-            self.policy.exceptions[RootCause.PAYLOAD_INVALID],
-            RootCause.PAYLOAD_INVALID,
+            self.policy.exceptions[cause],
+            cause,
             event_id=event.event_id,
             context=event.context,
             subject=event.event_id,

@@ -45,6 +45,7 @@ class Malformed:
     value: bytes | None
     says: str
     """What the exception's message must name."""
+    cause: RootCause = RootCause.PAYLOAD_INVALID
 
 
 def _malformed(good: bytes, invalid: bytes, contract: bytes) -> list[Malformed]:
@@ -59,7 +60,7 @@ def _malformed(good: bytes, invalid: bytes, contract: bytes) -> list[Malformed]:
         Malformed(SOURCE_EVENTS, contract, None, "empty"),
         Malformed(SOURCE_EVENTS, None, b'{"event_id": "json"}', "bad_magic"),
         Malformed(SOURCE_EVENTS, b"\xff\xfe", b"\xff", "bad_magic"),
-        Malformed(SOURCE_EVENTS, contract, invalid, "legal_entity"),
+        Malformed(SOURCE_EVENTS, contract, invalid, "legal_entity", RootCause.MAPPING_MISSING),
         Malformed(COMMERCIAL_EVENTS, contract, b"not avro", "bad_magic"),
         Malformed(REVENUE_ACKS, contract, good, "wrong_record"),
         Malformed(POSTING_ACKS, contract, b"\0\0", "truncated"),
@@ -103,7 +104,7 @@ def test_each_malformed_record_becomes_one_exception_that_keeps_it_whole_and_the
             if found.source is not None
             and (found.source.topic, found.source.key, found.source.payload) == (record.topic, record.key, record.value)
         )
-        assert exception.root_cause is RootCause.PAYLOAD_INVALID
+        assert exception.root_cause is record.cause
         assert exception.owner is Owner.INTEGRATION_SUPPORT
         assert record.says in exception.message
         assert exception.source is not None
