@@ -162,7 +162,7 @@ def _pools(sheet: Worksheet, on: int, items: Sorted) -> dict[str, Pool]:
         if obligation.group not in touched:
             continue
         pool = pools[obligation.group]
-        earned = obligation.earned(on - 1)
+        earned = obligation.settled(on)
         unearned = obligation.allocated - earned
         if obligation.name in going:
             fall = obligation.price

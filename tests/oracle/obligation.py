@@ -71,9 +71,19 @@ class Obligation:
         """Whether this is a milestone line with progress, not complete."""
         return self.pattern == "MILESTONE" and 0 < self.progress < 1
 
+    def cut_pieces(self, day: int) -> list[Piece]:
+        """Return the pieces ended with the day; points are facts and stand, except that of an option still open."""
+        open_option = self.pattern == "OPTION" and self.progress == 0
+        ended = (p if p.unit == "point" and not open_option else p.cut(day) for p in self.pieces)
+        return [piece for piece in ended if piece.total()]
+
+    def settled(self, on: int) -> int:
+        """Return what a change from the day leaves alone: what is earned before it, and every point."""
+        return sum(piece.total() for piece in self.cut_pieces(on - 1))
+
     def cut(self, day: int) -> None:
-        """End all pieces with the day."""
-        self.pieces = [piece for piece in (p.cut(day) for p in self.pieces) if piece.total()]
+        """End what is planned with the day."""
+        self.pieces = self.cut_pieces(day)
 
     def give(self, amount: int, from_day: int) -> None:
         """Allocate a further amount: over what remains of the term, on the expiry of an option, else undated."""
@@ -91,9 +101,8 @@ class Obligation:
 
     def restart(self, on: int, share: int) -> None:
         """Keep what is earned before the day, and earn the share from then on."""
-        before = self.earned(on - 1)
         self.cut(on - 1)
-        self.allocated = before
+        self.allocated = self.scheduled()
         self.give(share, on)
 
     def catch_up(self, on: int, delta: int, end: int | None = None) -> None:
@@ -111,7 +120,7 @@ class Obligation:
         now = round(delta * progress)
         self.allocated += delta
         if self.unit is not None:
-            rest = self.allocated - self.earned(on - 1) - now
+            rest = self.allocated - self.settled(on) - now
             self.cut(on - 1)
             self._add_point(on, now)
             self._date(rest, on)
