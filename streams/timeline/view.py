@@ -73,7 +73,7 @@ def status_lines(history: ContractHistory) -> RenderableType | None:
 
 def timeline(history: ContractHistory) -> RenderableType:
     """Return the events in order of arrival with what became of each."""
-    table = _table("Timeline")
+    table = box_of("Timeline")
     table.add_column("date", no_wrap=True)
     table.add_column("event", max_width=34)
     table.add_column("what became of it", ratio=1)
@@ -105,7 +105,8 @@ def _became(story: EventStory, currency: str) -> Iterator[Text]:
     for wait in story.waits:
         yield _waited(wait)
     revenue = [line for ack in story.revenue for line in _treated(ack, story, currency)]
-    postings = [_posted(posted) for posted in story.postings]
+    one_close = isinstance(story.event.body, PeriodClosed) and len(story.postings) == 1
+    postings = [_posted(posted, with_total=not one_close) for posted in story.postings]
     if len(revenue) == len(postings) == 1:
         yield Text(", ").join((*revenue, *postings))
     else:
@@ -140,11 +141,11 @@ def _treated(ack: RevenueAck, story: EventStory, currency: str) -> Iterator[Text
                     yield Text(f"{decision.line_id}: {decision.reason}", "dim")
 
 
-def _posted(posted: Posted) -> Text:
+def _posted(posted: Posted, *, with_total: bool) -> Text:
     posting = posted.posting
     total = money(sum((line.debit for line in posting.body.lines), ZERO), posting.currency)
     if posted.document_number is not None:
-        return Text(f"posted {posted.document_number}, {total}", "green")
+        return Text(f"posted {posted.document_number}" + (f", {total}" if with_total else ""), "green")
     if posted.ack is not None and isinstance(posted.ack.body, PostingRejected):
         return Text(f"ERP REFUSED {posting.legal_entity} {total}: {posted.ack.body.reason}", "red")
     return Text(f"sent to the ERP of {posting.legal_entity}, {total}: no answer yet", "yellow")
@@ -157,7 +158,7 @@ def obligations(history: ContractHistory) -> RenderableType | None:
     """Return the performance obligations with their share of the price."""
     if not history.allocations:
         return None
-    table = _table(f"Performance obligations, {history.currency}")
+    table = box_of(f"Performance obligations, {history.currency}")
     for name in ("obligation", "product line", "recognised"):
         table.add_column(name)
     for name in ("stand-alone price", "allocated", "no date yet"):
@@ -173,7 +174,7 @@ def schedule(history: ContractHistory) -> RenderableType | None:
     if not history.schedule:
         return None
     names = [part.obligation_id for part in history.allocations]
-    table = _table(f"Revenue schedule, {history.currency}", footer=True)
+    table = box_of(f"Revenue schedule, {history.currency}", footer=True)
     table.add_column("month", footer="total")
     totals = {name: sum((parts.get(name, ZERO) for parts in history.schedule.values()), ZERO) for name in names}
     for name in names:
@@ -189,7 +190,7 @@ def journals(history: ContractHistory) -> RenderableType | None:
     """Return the journals that were posted or released."""
     if not history.postings:
         return None
-    table = _table(f"Journals, {history.currency}")
+    table = box_of(f"Journals, {history.currency}")
     for name in ("date", "document", "description", "account"):
         table.add_column(name)
     for name in ("debit", "credit"):
@@ -210,7 +211,7 @@ def exceptions(history: ContractHistory) -> RenderableType | None:
     """Return the exceptions with who must act."""
     if not history.exceptions:
         return None
-    table = _table("Exceptions")
+    table = box_of("Exceptions")
     for name in ("cause", "state", "owner", "due", "message"):
         table.add_column(name)
     for found in history.exceptions:
@@ -224,7 +225,7 @@ def variances(history: ContractHistory) -> RenderableType | None:
     """Return the variances that reconciliation has told, those that have ended included."""
     if not history.variances:
         return None
-    table = _table("Variances told by reconciliation")
+    table = box_of("Variances told by reconciliation")
     for name in ("measure", "entity", "systems"):
         table.add_column(name)
     for name in ("amounts", "difference"):
@@ -246,7 +247,8 @@ def _clock(at: dt.datetime) -> str:
     return at.astimezone(dt.UTC).strftime("%H:%M:%S.%f")[:-3]
 
 
-def _table(title: str, *, footer: bool = False) -> Table:
+def box_of(title: str, *, footer: bool = False) -> Table:
+    """Return an empty table in the style of all of them."""
     return Table(
         title=title,
         title_justify="left",
