@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from streams.records import (
+    CommercialEvent,
     ErpPosting,
     PostingAccepted,
     PostingRejected,
@@ -44,6 +45,19 @@ class AccountBalance:
     account: str
     currency: str
     balance: Decimal
+
+
+class Source(Protocol):
+    """A commercial system: maps what it sends to canonical events (the experience layer of the APIs)."""
+
+    @property
+    def name(self) -> str:
+        """The source system, as it stands in the events' context."""
+        ...
+
+    def events(self, payload: object) -> list[CommercialEvent]:
+        """Return the canonical events of one decoded payload, in order. Raises ValueError naming every fault."""
+        ...
 
 
 class RevenuePlatform(Protocol):

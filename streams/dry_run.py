@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from connectors.erp.ledger.memory import MemoryLedger
 from connectors.revenue.embedded.memory import MemoryRevenuePlatform
-from streams.codec.json_events import JsonInvalid, event_from_json
+from connectors.sources.canonical import CanonicalSource
+from streams.codec.json_events import JsonInvalid
 from streams.codec.json_text import JsonMalformed, parse
 from streams.config import Configuration
 from streams.core.contract import Contract
@@ -34,6 +35,8 @@ from streams.records import (
     TerminateContract,
 )
 from streams.simulation import World
+
+_SOURCE = CanonicalSource()
 
 Document = dict[str, Any]
 
@@ -88,7 +91,8 @@ def dry_run(lines: Iterable[str], configuration: Configuration) -> Document:
 
 def _offer(world: World, number: int, line: str) -> None:
     try:
-        world.offer(event_from_json(parse(line)))
+        for event in _SOURCE.events(parse(line)):
+            world.offer(event)
     except JsonMalformed as fault:
         world.refuse(_named(number), f"line {number}: {fault}")
     except JsonInvalid as fault:

@@ -11,13 +11,15 @@ from email.message import Message as Header
 
 from starlette.requests import Request
 
+from connectors.sources.canonical import CanonicalSource
 from streams.api.problems import FieldError, Kind, Problem
-from streams.codec.json_events import JsonInvalid, event_from_json
+from streams.codec.json_events import JsonInvalid
 from streams.codec.json_text import JsonMalformed, parse
 from streams.core.policy import Policy
 from streams.core.rules import violations
 from streams.records import CommercialEvent
 
+_SOURCE = CanonicalSource()
 _JSON = frozenset({"application/json", "text/json"})
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _EVENTS_BETWEEN_PAUSES = 50
@@ -92,7 +94,7 @@ async def read_events(
 
 def _check(value: object, policy: Policy) -> tuple[CommercialEvent | None, Sequence[FieldError]]:
     try:
-        event = event_from_json(value)
+        (event,) = _SOURCE.events(value)
     except JsonInvalid as invalid:
         return None, [FieldError(fault.pointer, fault.code, fault.detail) for fault in invalid.problems]
     broken = violations(event, policy)
