@@ -1,4 +1,4 @@
-"""The source that needs no mapping: canonical events as JSON, for systems and people that speak tieout's own language."""
+"""The source that needs no mapping: canonical events as JSON, for whoever speaks tieout's own language."""
 
 from __future__ import annotations
 
