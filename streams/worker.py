@@ -31,6 +31,7 @@ def run(settings: Settings, stages: Sequence[str]) -> int:
         problem = Problem("--stages", "", ", ".join(unknown), f"some of {', '.join(STAGES)}", "Correct the name.")
         raise SettingsError([problem])
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     if len(stages) == 1:
         return _run_one(settings, stages[0])
     return _run_several(settings, stages or STAGES)

@@ -162,7 +162,8 @@ class Orchestration:
         """The clock: for the contracts for which it is time."""
         at, touched = now(), set[str]()
         parked = commands = postings = 0
-        for _, contract in transaction.items(self._tables.contracts):
+        for number, (_, contract) in enumerate(transaction.items(self._tables.contracts)):
+            await _breathe(number)
             parked += len(contract.parked)
             commands += sum(1 for step in contract.queue if step.command is not None and step.answer is None)
             postings += len(contract.postings)

@@ -21,6 +21,8 @@ def quiet_framework_logging() -> None:
     """Keep Faust's and aiokafka's start-up chatter out of the log; warnings and errors stay."""
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A timer that runs late under load is no news: the next tick does its work.
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)
 
 
 async def run_stages(*stages: Stage, stop: asyncio.Event) -> None:
