@@ -9,7 +9,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import msgspec
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from streams.codec.registry import SchemaRegistry
-from streams.codec.wire import Codec, codec_for
+from streams.codec.wire import Codec, PayloadInvalid, codec_for
 from streams.config import Settings, load_settings
 from streams.records import CommercialEvent, ContractStatus
 from streams.supervisor import Program, Supervisor
@@ -92,6 +92,14 @@ class Deployment:
         """Return every committed record of a topic, decoded."""
         codec = self.codec(topic)
         return [codec.decode(message.value()) for message in self.read(topic)]
+
+    def readable(self, topic: str) -> list[msgspec.Struct]:
+        """Return every committed record of a topic that can be decoded, where others were put on purpose."""
+        codec, records = self.codec(topic), []
+        for message in self.read(topic):
+            with suppress(PayloadInvalid):
+                records.append(codec.decode(message.value()))
+        return records
 
     def wait_until_settled(self, contracts: Iterable[str], *, seconds: float) -> None:
         """Wait until no topic grows any more and every contract says that nothing is on its way.

@@ -122,7 +122,7 @@ def _assert_everything_good_was_posted(deployment: Deployment, events: list[Comm
     assert captured == {event.event_id for event in events}
     posted = {
         record.event_id
-        for record in deployment.decoded(POSTING_ACKS)
+        for record in deployment.readable(POSTING_ACKS)
         if isinstance(record, PostingAck) and isinstance(record.body, PostingAccepted)
     }
     journal_events = {
