@@ -127,10 +127,16 @@ def _references(event: CommercialEvent, documents: dict[str, Document | None]) -
         document = documents.get(key)
         if document is None:
             return Blocked(Wait.DOCUMENT, f"{_spoken(key)} has not come")
-        if document.void and key == transaction_key(event.supersedes or ""):
-            return Inadmissible(
-                RootCause.SEQUENCE_GAP, f"{_spoken(key)} was rejected or reversed: supersede the one that replaced it"
-            )
+        if key == transaction_key(event.supersedes or ""):
+            if document.void:
+                reason = f"{_spoken(key)} was corrected or reversed before: supersede the one that replaced it"
+                return Inadmissible(RootCause.SEQUENCE_GAP, reason)
+            if document.event.event_type != event.event_type:
+                reason = (
+                    f"{_spoken(key)} is a {document.event.event_type}, expected {event.event_type} like what "
+                    "supersedes it: name the transaction that is corrected"
+                )
+                return Inadmissible(RootCause.TREATMENT_DISPUTE, reason)
     if event.supersedes and event.event_type not in _CORRECTABLE:
         return Inadmissible(
             RootCause.TREATMENT_DISPUTE,
@@ -177,7 +183,7 @@ def _closed(contract: Contract, event: CommercialEvent, policy: Policy) -> Inadm
     return Inadmissible(
         RootCause.CLOSED_PERIOD,
         f"period {period_of(event.effective_date)} of {event.context.legal_entity} is closed and "
-        f"{event.event_type} is held by policy: approve it for the open period or correct its date",
+        f"{event.event_type} is held by policy: send it again as a new event, dated in an open period",
     )
 
 

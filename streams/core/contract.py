@@ -21,6 +21,8 @@ from streams.records import (
     ContractSigned,
     ContractState,
     ErpPosting,
+    JournalLine,
+    ProcessingStatus,
     RevenueAccepted,
     RevenueCommand,
     RevenueRejected,
@@ -82,8 +84,17 @@ class InFlight(Struct, frozen=True):
     answer: RevenueAccepted | RevenueRejected | None = None
     reverses: CommercialEvent | None = None
     """The event whose effect this step takes back: a correction or a compensation."""
-    compensates: bool = False
-    """Whether the ERP never took what is taken back, so that only revenue is reversed."""
+    refused: tuple[JournalLine, ...] = ()
+    """Journal of what is taken back when the ERP never took it: only its share in the position is put right there."""
+    ends: ProcessingStatus = ProcessingStatus.POSTED
+    """What the event ends as when this is its last open step; EXCEPTION when another step of it has failed."""
+    told: bool = False
+    """Whether an exception says already what holds back its effect."""
+
+    @property
+    def compensates(self) -> bool:
+        """Whether the step only takes back, and nothing replaces it."""
+        return self.ends is ProcessingStatus.COMPENSATED
 
     @property
     def done(self) -> bool:
@@ -98,6 +109,8 @@ class PendingPosting(Struct, frozen=True):
     sent_at: dt.datetime
     attempts: int = 1
     held: bool = False
+    ends: ProcessingStatus = ProcessingStatus.POSTED
+    """What the event ends as when this is its last open posting; EXCEPTION when another step of it has failed."""
 
 
 class Contract(Struct, frozen=True, omit_defaults=True):
@@ -152,7 +165,9 @@ class Document(Struct, frozen=True):
     event: CommercialEvent
     revenue_command_id: str | None = None
     void: bool = False
-    """Rejected or reversed: it can no longer be referred to."""
+    """Superseded or reversed: it cannot be corrected again."""
+    rejected: bool = False
+    """Refused by revenue recognition: it can be corrected, and there is nothing to take back."""
 
 
 class Memory(Protocol):

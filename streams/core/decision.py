@@ -30,7 +30,7 @@ class EventArrived:
     """The record as it was read: kept whole when the event becomes an exception, and its offset tells replays."""
     at: dt.datetime
     closed: Mapping[str, str] = field(default_factory=dict)
-    """Last closed period by legal entity, for a contract that is seen for the first time."""
+    """Last closed period by legal entity, for the entities that the event is the first to name on its contract."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,18 @@ def recognition(
     return {entity: lines for entity, lines in journals.items() if lines}
 
 
+def netted(lines: Iterable[JournalLine]) -> Lines:
+    """Return one line for each account and dimension, debits less credits; what nets to zero is left out."""
+    totals: dict[tuple[str, str, str, str], Decimal] = {}
+    for line in lines:
+        key = (line.account, line.product_line, line.jurisdiction, line.partner_entity)
+        totals[key] = totals.get(key, ZERO) + line.debit - line.credit
+    return _balanced(
+        _debit(account, amount, product_line=product_line, jurisdiction=jurisdiction, partner_entity=partner)
+        for (account, product_line, jurisdiction, partner), amount in totals.items()
+    )
+
+
 def _revenue(accounts: PostingAccounts, by_product_line: Mapping[str, Decimal]) -> list[JournalLine]:
     lines = []
     for product_line, amount in sorted(by_product_line.items()):

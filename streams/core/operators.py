@@ -1,6 +1,6 @@
 """What an operator may ask of a contract: approve, reject, retry, reverse. Ordered with the contract's events.
 
-Idempotent: asking again for what is done changes nothing. What cannot be done is told in an exception, never ignored.
+Idempotent: asking again for what is done, or for what is not open, changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from streams.core.admission import posting_date
 from streams.core.contract import Parked, Wait, transaction_key
-from streams.core.steps import take_back
+from streams.core.steps import take_back, take_sequence
 from streams.core.turn import Turn
 from streams.records import AuditAction, OperatorAction, OperatorCommand, ProcessingStatus
 
@@ -46,6 +46,8 @@ def _approve(turn: Turn, command: OperatorCommand) -> None:
     parked = _awaiting_approval(turn, command.target_id)
     if parked is None:
         return
+    if command.target_id in turn.contract.approved:
+        return
     turn.change(approved=(*turn.contract.approved, command.target_id))
     turn.audit(AuditAction.APPROVED, parked.event, ProcessingStatus.CAPTURED, detail=_told(command))
 
@@ -55,6 +57,7 @@ def _reject(turn: Turn, command: OperatorCommand) -> None:
     if parked is None:
         return
     turn.change(parked=tuple(other for other in turn.contract.parked if other is not parked))
+    take_sequence(turn, parked.event)
     turn.audit(AuditAction.DISAPPROVED, parked.event, ProcessingStatus.REFUSED, detail=_told(command))
     turn.outcome(parked.event, ProcessingStatus.REFUSED)
 
@@ -81,4 +84,4 @@ def _reverse(turn: Turn, command: OperatorCommand) -> None:
     if document is None or document.void:
         return
     day = posting_date(turn.contract, document.event, turn.policy)
-    take_back(turn, document.event, document, day, _told(command))
+    take_back(turn, document.event, document, day, _told(command), compensates=True)

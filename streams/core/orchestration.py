@@ -26,7 +26,6 @@ from streams.core.admission import (
 from streams.core.commands import revenue_command
 from streams.core.contract import (
     Contract,
-    Document,
     InFlight,
     Memory,
     Parked,
@@ -48,10 +47,10 @@ from streams.core.decision import (
 from streams.core.journals import MappingMissing
 from streams.core.money import ZERO
 from streams.core.operators import asked
-from streams.core.overdue import overdue
+from streams.core.overdue import give_up_next, overdue
 from streams.core.policy import Policy, RejectionPolicy
 from streams.core.postings import postings
-from streams.core.steps import billed_by, remember, start, take_back, void
+from streams.core.steps import billed_by, fail, reject, remember, start, take_back, take_sequence, was_rejected
 from streams.core.turn import Turn
 from streams.core.validation import invalid_answer
 from streams.records import (
@@ -62,6 +61,7 @@ from streams.records import (
     CreditIssued,
     ErpPosting,
     InvoiceIssued,
+    PaymentReceived,
     PeriodClosed,
     PeriodOpened,
     PostingAccepted,
@@ -69,6 +69,7 @@ from streams.records import (
     PostingRejected,
     PostJournal,
     ProcessingStatus,
+    RefundIssued,
     RevenueAccepted,
     RevenueAck,
     RevenueRejected,
@@ -89,11 +90,14 @@ def decide(contract: Contract, given: Input, memory: Memory, policy: Policy) -> 
             _erp_answered(turn, ack)
         case OperatorAsked(command=command):
             asked(turn, command)
+            _release(turn)
             _advance(turn)
         case TimePassed():
             overdue(turn)
             _release(turn)
             _advance(turn)
+            while give_up_next(turn):
+                _advance(turn)
         case _ as unreachable:
             assert_never(unreachable)
     return turn.decision()
@@ -116,15 +120,11 @@ def _arrived(turn: Turn, arrival: EventArrived) -> None:
             turn.outcome(event, ProcessingStatus.DUPLICATE)
             return
         turn.remember_event(event.event_id)
-    named = entities_named(event)
     if not contract.legal_entity:
-        turn.change(
-            legal_entity=event.context.legal_entity,
-            customer_account=event.context.customer_account,
-            closed=dict(arrival.closed),
-        )
-    if not named <= set(turn.contract.entities):
-        turn.change(entities=tuple(sorted(named.union(turn.contract.entities))))
+        turn.change(legal_entity=event.context.legal_entity, customer_account=event.context.customer_account)
+    if new := entities_named(event).difference(contract.entities):
+        known = {entity: period for entity, period in arrival.closed.items() if entity in new}
+        turn.change(entities=tuple(sorted(new.union(contract.entities))), closed={**contract.closed, **known})
     _enqueue(turn, event, source)
     _advance(turn)
 
@@ -143,13 +143,14 @@ def _enqueue(turn: Turn, event: CommercialEvent, source: SourceRecord) -> None:
     """Put an event behind what waits already, or refuse it when the bound is reached."""
     found = _obstacle(turn, event)
     if isinstance(found, Blocked):
-        if len(turn.contract.parked) >= turn.policy.bounds.parked_events:
-            _fail(
+        full = len(turn.contract.parked) >= turn.policy.bounds.parked_events
+        if full and not isinstance(event.body, PeriodClosed | PeriodOpened):  # those are few, and none may be lost
+            fail(
                 turn,
                 event,
                 RootCause.PARKING_OVERFLOW,
                 f"{len(turn.contract.parked)} events are parked already, the bound; this one would wait because "
-                f"{found.reason}: resolve what is missing and replay it",
+                f"{found.reason}: send what is missing, then this event again under a new event id",
                 source,
             )
             return
@@ -158,7 +159,7 @@ def _enqueue(turn: Turn, event: CommercialEvent, source: SourceRecord) -> None:
         turn.change(parked=(*turn.contract.parked, parked))
         _tell_waiting(turn, event, found)
     elif isinstance(found, Inadmissible):
-        _fail(turn, event, found.root_cause, found.reason, source)
+        fail(turn, event, found.root_cause, found.reason, source)
     else:
         _admit(turn, event)
 
@@ -198,7 +199,7 @@ def _advance(turn: Turn) -> None:
         parked = [*turn.contract.parked[:position], *turn.contract.parked[position + 1 :]]
         turn.change(parked=tuple(parked))
         if isinstance(found, Inadmissible):
-            _fail(turn, waiting.event, found.root_cause, found.reason, waiting.source)
+            fail(turn, waiting.event, found.root_cause, found.reason, waiting.source)
         else:
             turn.audit(AuditAction.RELEASED, waiting.event, ProcessingStatus.CAPTURED, detail=waiting.reason)
             _admit(turn, waiting.event)
@@ -209,7 +210,22 @@ def _advance(turn: Turn) -> None:
 
 
 def _admit(turn: Turn, event: CommercialEvent) -> None:
-    _take_sequence(turn, event)
+    take_sequence(turn, event)
+    if isinstance(body := event.body, PeriodClosed | PeriodOpened):
+        event = _for_contract(turn.contract, event)
+        if not _period_applies(turn, event, body):
+            turn.outcome(event, ProcessingStatus.POSTED)
+            return
+    elif isinstance(event.body, ContractSigned):
+        context = event.context
+        turn.change(
+            currency=event.body.currency,
+            legal_entity=context.legal_entity,
+            customer_account=context.customer_account,
+        )
+    elif contradiction := _contradiction(turn.contract, event):
+        fail(turn, event, RootCause.TREATMENT_DISPUTE, contradiction)
+        return
     day = posting_date(turn.contract, event, turn.policy)
     if is_late(turn.contract, event, turn.policy):
         turn.audit(
@@ -218,22 +234,6 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
             ProcessingStatus.AWAITING_REVENUE,
             detail=f"effective {event.effective_date}, posted {day}",
         )
-    if isinstance(event.body, PeriodClosed | PeriodOpened):
-        if not _period_applies(turn, event, event.body):
-            return
-    elif isinstance(event.body, ContractSigned):
-        turn.change(currency=event.body.currency)
-    else:
-        currency = getattr(event.body, "currency", turn.contract.currency)
-        if currency != turn.contract.currency:
-            _fail(
-                turn,
-                event,
-                RootCause.TREATMENT_DISPUTE,
-                f"document currency is {currency}, the contract's is {turn.contract.currency}; "
-                "documents in another currency are not supported: issue it in the contract's currency",
-            )
-            return
     if event.supersedes:
         superseded = turn.document(transaction_key(event.supersedes))
         if superseded is None:
@@ -246,10 +246,21 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
     _release(turn)
 
 
-def _take_sequence(turn: Turn, event: CommercialEvent) -> None:
-    if event.source_sequence is not None:
-        source = event.context.source_system
-        turn.change(sequences={**turn.contract.sequences, source: event.source_sequence})
+def _contradiction(contract: Contract, event: CommercialEvent) -> str | None:
+    """Return what a document says of itself that the contract says otherwise, or None."""
+    if not isinstance(event.body, InvoiceIssued | CreditIssued | PaymentReceived | RefundIssued):
+        return None
+    if event.body.currency != contract.currency:
+        return (
+            f"document currency is {event.body.currency}, the contract's is {contract.currency}; "
+            "documents in another currency are not supported: issue it in the contract's currency"
+        )
+    if event.context.legal_entity != contract.legal_entity:
+        return (
+            f"the document is of {event.context.legal_entity}, the contract of {contract.legal_entity}; documents of "
+            "another legal entity are not supported: issue it by the entity that contracts"
+        )
+    return None
 
 
 def _period_applies(turn: Turn, event: CommercialEvent, body: PeriodClosed | PeriodOpened) -> bool:
@@ -281,6 +292,11 @@ def _release(turn: Turn) -> None:
     """Let the steps that are done take effect, in order of admission; one that is not done holds back the rest."""
     while turn.contract.queue and turn.contract.queue[0].done:
         step = turn.contract.queue[0]
+        if step.reverses is not None and was_rejected(turn, step.reverses):
+            # What is corrected never took effect here: neither does its reversal, whatever its answer is.
+            _take_head(turn, step)
+            _finished(turn, step.event, step.ends)
+            continue
         if isinstance(step.answer, RevenueRejected):
             _take_head(turn, step)
             _rejected(turn, step, step.answer)
@@ -290,7 +306,10 @@ def _release(turn: Turn) -> None:
             released = () if problem else postings(turn.contract, step, turn.policy.accounts)
         except MappingMissing as missing:
             # Stays at the head: the posting is made when the mapping is there, and nothing overtakes it.
-            turn.exception(RootCause.MAPPING_MISSING, step.event, str(missing))
+            if not step.told:
+                turn.change(queue=(replace(step, told=True), *turn.contract.queue[1:]))
+                turn.exception(RootCause.MAPPING_MISSING, step.event, str(missing))
+                turn.outcome(step.event, ProcessingStatus.EXCEPTION)
             return
         _take_head(turn, step)
         if problem:
@@ -304,6 +323,8 @@ def _take_head(turn: Turn, step: InFlight) -> None:
     turn.change(queue=turn.contract.queue[1:])
     if step.reverses is None and changes_version(step.event):
         turn.change(changing=False)
+    if isinstance(step.answer, RevenueAccepted):
+        turn.change(commands_accepted=turn.contract.commands_accepted + 1)
 
 
 def _accepted(turn: Turn, step: InFlight) -> None:
@@ -319,13 +340,13 @@ def _accepted(turn: Turn, step: InFlight) -> None:
             context=context,
         )
         turn.change(recognised=turn.contract.recognised + sum((part.amount for part in answer.recognised), ZERO))
-        turn.change(commands_accepted=turn.contract.commands_accepted + 1)
     turn.change(billed=turn.contract.billed + billed_by(step))
     if changes_version(event) and step.reverses is None:
         turn.change(version=event.context.contract_version, terminated=isinstance(event.body, ContractTerminated))
-    if step.compensates:
-        turn.audit(AuditAction.COMPENSATED, event, ProcessingStatus.COMPENSATED)
-        turn.outcome(event, ProcessingStatus.COMPENSATED)
+    if step.reverses is not None and (step.compensates or step.refused):
+        turn.audit(AuditAction.COMPENSATED, step.reverses, ProcessingStatus.COMPENSATED)
+        if not step.compensates:
+            turn.outcome(step.reverses, ProcessingStatus.COMPENSATED)
 
 
 def _told(answer: RevenueAccepted) -> str:
@@ -335,9 +356,8 @@ def _told(answer: RevenueAccepted) -> str:
 
 def _post(turn: Turn, step: InFlight, released: tuple[ErpPosting, ...]) -> None:
     for posting in released:
-        turn.change(
-            postings=(*turn.contract.postings, PendingPosting(posting=posting, event=step.event, sent_at=turn.at))
-        )
+        pending = PendingPosting(posting=posting, event=step.event, sent_at=turn.at, ends=step.ends)
+        turn.change(postings=(*turn.contract.postings, pending))
         turn.send(posting)
         turn.audit(
             AuditAction.POSTING_RELEASED,
@@ -347,18 +367,19 @@ def _post(turn: Turn, step: InFlight, released: tuple[ErpPosting, ...]) -> None:
             detail=f"{posting.legal_entity} {posting.posting_date}",
             context=posting.context,
         )
-    if not released and not step.compensates:
-        _finished(turn, step.event)
+    if not released:
+        _finished(turn, step.event, step.ends)
 
 
-def _finished(turn: Turn, event: CommercialEvent) -> None:
-    """An event ends as posted when none of its steps and postings is open any more."""
+def _finished(turn: Turn, event: CommercialEvent, ends: ProcessingStatus) -> None:
+    """An event ends when none of its steps and postings is open any more; that one of them failed is told already."""
     contract = turn.contract
     if any(step.event.event_id == event.event_id for step in contract.queue):
         return
     if any(pending.event.event_id == event.event_id for pending in contract.postings):
         return
-    turn.outcome(event, ProcessingStatus.POSTED)
+    if ends is not ProcessingStatus.EXCEPTION:
+        turn.outcome(event, ends)
 
 
 def _rejected(turn: Turn, step: InFlight, answer: RevenueRejected) -> None:
@@ -370,18 +391,10 @@ def _rejected(turn: Turn, step: InFlight, answer: RevenueRejected) -> None:
         command_id=step.command.command_id if step.command else None,
         detail=f"{answer.code}: {answer.reason}",
     )
-    document = turn.document(transaction_key(event.context.source_transaction_id))
-    if document is not None and document.event.event_id == event.event_id and step.reverses is None:
-        void(turn, document)
-    cause = RootCause.TREATMENT_DISPUTE if "treatment" in answer.code else RootCause.REVENUE_REJECTED
-    _fail(turn, event, cause, f"revenue recognition refused: {answer.reason}")
-
-
-def _fail(
-    turn: Turn, event: CommercialEvent, cause: RootCause, message: str, source: SourceRecord | None = None
-) -> None:
-    turn.exception(cause, event, message, source=source)
-    turn.outcome(event, ProcessingStatus.EXCEPTION)
+    if step.reverses is None:
+        reject(turn, event)
+    cause = RootCause.TREATMENT_DISPUTE if "treatment" in answer.code.lower() else RootCause.REVENUE_REJECTED
+    fail(turn, event, cause, f"revenue recognition refused: {answer.reason}")
 
 
 # --- the ERP answers -------------------------------------------------------------------------------------------------
@@ -414,7 +427,7 @@ def _posted(turn: Turn, pending: PendingPosting, document_number: str) -> None:
         detail=f"{pending.posting.legal_entity} {document_number}",
         context=pending.posting.context,
     )
-    _finished(turn, pending.event)
+    _finished(turn, pending.event, pending.ends)
 
 
 def _refused(turn: Turn, pending: PendingPosting, rejection: PostingRejected) -> None:
@@ -434,24 +447,20 @@ def _refused(turn: Turn, pending: PendingPosting, rejection: PostingRejected) ->
         f"the ERP refused {posting.legal_entity} {posting.posting_date}: {rejection.reason}",
         subject=posting.command_id,
     )
-    document = turn.document(transaction_key(pending.event.context.source_transaction_id))
-    if turn.policy.erp_rejection is RejectionPolicy.COMPENSATE and _can_compensate(pending, document):
-        turn.change(postings=tuple(other for other in turn.contract.postings if other is not pending))
-        assert document is not None
-        reason = f"the ERP refused the posting: {rejection.code}"
-        take_back(turn, pending.event, document, posting.posting_date, reason, compensates=True)
-        return
     held = tuple(replace(other, held=True) if other is pending else other for other in turn.contract.postings)
     turn.change(postings=held)
     turn.outcome(pending.event, ProcessingStatus.EXCEPTION)
+    if turn.policy.erp_rejection is not RejectionPolicy.COMPENSATE or not _is_billing(pending):
+        return
+    document = turn.document(transaction_key(pending.event.context.source_transaction_id))
+    if document is None or document.void or document.event.event_id != pending.event.event_id:
+        return
+    reason = f"the ERP refused the posting: {rejection.code}"
+    take_back(turn, pending.event, document, posting.posting_date, reason, compensates=True)
 
 
-def _can_compensate(pending: PendingPosting, document: Document | None) -> bool:
-    """Only billing can be taken back in revenue recognition, and only while nothing has replaced it."""
-    return (
-        isinstance(pending.event.body, InvoiceIssued | CreditIssued)
-        and isinstance(pending.posting.body, PostJournal)
-        and document is not None
-        and not document.void
-        and document.event.event_id == pending.event.event_id
+def _is_billing(pending: PendingPosting) -> bool:
+    """Only billing can be taken back in revenue recognition."""
+    return isinstance(pending.event.body, InvoiceIssued | CreditIssued) and isinstance(
+        pending.posting.body, PostJournal
     )

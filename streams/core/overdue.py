@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from streams.core.contract import Contract, InFlight, Parked, PendingPosting, Wait
 from streams.core.policy import Bounds
+from streams.core.steps import fail
 from streams.core.turn import Turn
 from streams.records import AuditAction, ProcessingStatus, RootCause
 
@@ -16,15 +17,15 @@ def next_due(contract: Contract, bounds: Bounds) -> dt.datetime | None:
     """Return when time will next change the contract, or None when it will not."""
     due = [_resend_at(step, bounds) for step in contract.queue if step.command and step.answer is None]
     due += [_resend_at(pending, bounds) for pending in contract.postings if not pending.held]
-    due += [parked.since + bounds.parked_for for parked in contract.parked if _expires(parked)]
+    if not contract.changing:
+        due += [parked.since + bounds.parked_for for parked in contract.parked if _expires(parked)]
     return min(due, default=None)
 
 
 def overdue(turn: Turn) -> None:
-    """Send again and give up parking, as far as it is time."""
+    """Send again what is unanswered, as far as it is time."""
     _resend_commands(turn)
     _resend_postings(turn)
-    _expire(turn)
 
 
 def _resend_at(sent: InFlight | PendingPosting, bounds: Bounds) -> dt.datetime:
@@ -54,7 +55,8 @@ def _resend_commands(turn: Turn) -> None:
                 "check the connector; the command is still being sent",
                 subject=step.command.command_id,
             )
-    turn.change(queue=tuple(queue))
+    if turn.contract.queue != (sent := tuple(queue)):
+        turn.change(queue=sent)
 
 
 def _resend_postings(turn: Turn) -> None:
@@ -79,7 +81,8 @@ def _resend_postings(turn: Turn) -> None:
                 "check the connector and the last rejection; the posting is still being sent",
                 subject=pending.posting.command_id,
             )
-    turn.change(postings=tuple(postings))
+    if turn.contract.postings != (sent := tuple(postings)):
+        turn.change(postings=sent)
 
 
 def _expires(parked: Parked) -> bool:
@@ -87,18 +90,22 @@ def _expires(parked: Parked) -> bool:
     return parked.wait not in (Wait.APPROVAL, Wait.REVENUE)
 
 
-def _expire(turn: Turn) -> None:
-    kept = []
+def give_up_next(turn: Turn) -> bool:
+    """Make the first event that has waited too long an exception; return whether there was one.
+
+    One at a time: what waited behind it may be able to go on now. While a change is in flight nothing is given up,
+    because what waits for it could not go on, however long the answer takes.
+    """
+    if turn.contract.changing:
+        return False
     for parked in turn.contract.parked:
         if not _expires(parked) or parked.since + turn.policy.bounds.parked_for > turn.at:
-            kept.append(parked)
             continue
-        turn.exception(
-            parked.wait.root_cause,
-            parked.event,
+        turn.change(parked=tuple(other for other in turn.contract.parked if other is not parked))
+        message = (
             f"parked since {parked.since:%Y-%m-%d %H:%M} UTC, longer than {turn.policy.bounds.parked_for}: "
-            f"{parked.reason}; send what is missing, then replay this event",
-            source=parked.source,
+            f"{parked.reason}; send what is missing, then this event again under a new event id"
         )
-        turn.outcome(parked.event, ProcessingStatus.EXCEPTION)
-    turn.change(parked=tuple(kept))
+        fail(turn, parked.event, parked.wait.root_cause, message, parked.source)
+        return True
+    return False

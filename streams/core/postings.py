@@ -42,9 +42,9 @@ def postings(contract: Contract, step: InFlight, accounts: PostingAccounts) -> t
     Raises MappingMissing when the configuration lacks an account.
     """
     if step.reverses is not None:
-        if step.compensates:
-            return ()
         lines = _opposite(contract, step.reverses, accounts)
+        if step.refused:
+            lines = journals.netted((*step.refused, *lines))
         return _posting(contract, step, step.event.context.legal_entity, lines, reverses=step.reverses)
     recognised = step.answer.recognised if isinstance(step.answer, RevenueAccepted) else ()
     match step.event.body:
@@ -109,6 +109,9 @@ def _posting(
     if reverses is None:
         identity = posting_id(contract.contract_id, event.event_id, entity)
         body = PostJournal(description=description, lines=lines)
+    elif step.refused:
+        identity = command_id(contract.contract_id, event.event_id, "PostJournal", f"instead of {reverses.event_id}")
+        body = PostJournal(description=f"{description}: contract position without what was refused", lines=lines)
     else:
         identity = command_id(contract.contract_id, event.event_id, "ReverseJournal", reverses.event_id)
         body = ReverseJournal(

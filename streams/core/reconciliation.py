@@ -66,6 +66,8 @@ class Tie(Struct, frozen=True, omit_defaults=True):
     erp: Amounts = {}
     transactions: dict[str, tuple[Decimal, Decimal, Decimal]] = {}
     """Net, tax and receivable of each billing transaction, so that a correction can take them back."""
+    corrected: tuple[str, ...] = ()
+    """Transactions whose correction came before them: they add nothing when they come."""
     told: Amounts = {}
     events_to: int = -1
     """Offset of the last commercial event that is added up."""
@@ -128,16 +130,23 @@ def billed(tie: Tie, event: CommercialEvent, at: dt.datetime, offset: int = -1) 
     effect = _billing_effect(event)
     if effect is None:
         return tie
-    before = tie.transactions.get(event.supersedes or "", (ZERO, ZERO, ZERO))
-    transactions = dict(tie.transactions)
-    transactions.pop(event.supersedes or "", None)
-    transactions[event.context.source_transaction_id] = effect
+    nothing = (ZERO, ZERO, ZERO)
+    transactions, corrected, before = dict(tie.transactions), tie.corrected, nothing
+    if event.supersedes and event.supersedes in transactions:
+        before = transactions.pop(event.supersedes)
+    elif event.supersedes:
+        corrected = (*corrected, event.supersedes)
+    if event.context.source_transaction_id in corrected:
+        effect = nothing
+    else:
+        transactions[event.context.source_transaction_id] = effect
     return replace(
         _named(tie, event),
         billed=tie.billed + effect[0] - before[0],
         tax=tie.tax + effect[1] - before[1],
         receivable=tie.receivable + effect[2] - before[2],
         transactions=transactions,
+        corrected=corrected,
     )
 
 

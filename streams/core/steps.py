@@ -1,4 +1,4 @@
-"""Steps of an admitted event on their way to revenue recognition: starting, taking back, remembering."""
+"""Steps of an admitted event on their way to revenue recognition: starting, taking back, failing, remembering."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ from streams.records import (
     CommercialEvent,
     CreditIssued,
     InvoiceIssued,
+    JournalLine,
     PeriodClosed,
     PeriodOpened,
+    PostJournal,
     ProcessingStatus,
+    RootCause,
+    SourceRecord,
 )
 
 
@@ -43,22 +47,70 @@ def start(turn: Turn, step: InFlight) -> None:
 
 
 def take_back(
-    turn: Turn, cause: CommercialEvent, document: Document, day: dt.date, reason: str, *, compensates: bool = False
+    turn: Turn,
+    cause: CommercialEvent,
+    document: Document,
+    day: dt.date,
+    reason: str,
+    *,
+    compensates: bool = False,
 ) -> None:
-    """Start the reversal of a document's event, caused by a correction, an operator or a refusal of the ERP."""
+    """Start the reversal of a document's event, caused by a correction, an operator or a refusal of the ERP.
+
+    What the ERP has refused, and holds for an operator, is withdrawn: it must not be posted any more.
+    """
     void(turn, document)
+    refused = _withdraw(turn, document.event)
     command = reversal_command(turn.contract.contract_id, cause, document.event, reason)
-    start(
-        turn,
-        InFlight(
-            event=cause,
-            command=command,
-            posting_date=day,
-            sent_at=turn.at,
-            reverses=document.event,
-            compensates=compensates,
-        ),
+    step = InFlight(
+        event=cause,
+        command=command,
+        posting_date=day,
+        sent_at=turn.at,
+        reverses=document.event,
+        refused=refused,
+        ends=ProcessingStatus.COMPENSATED if compensates else ProcessingStatus.POSTED,
     )
+    start(turn, step)
+
+
+def _withdraw(turn: Turn, event: CommercialEvent) -> tuple[JournalLine, ...]:
+    for pending in turn.contract.postings:
+        if pending.held and pending.event.event_id == event.event_id and isinstance(pending.posting.body, PostJournal):
+            turn.change(postings=tuple(other for other in turn.contract.postings if other is not pending))
+            return pending.posting.body.lines
+    return ()
+
+
+def fail(
+    turn: Turn, event: CommercialEvent, cause: RootCause, message: str, source: SourceRecord | None = None
+) -> None:
+    """End an event as an exception. It takes its place in its source's sequence, so that it blocks nothing."""
+    take_sequence(turn, event)
+    contract, event_id = turn.contract, event.event_id
+    if any(step.event.event_id == event_id for step in contract.queue):
+        queue = (
+            replace(it, ends=ProcessingStatus.EXCEPTION) if it.event.event_id == event_id else it
+            for it in contract.queue
+        )
+        turn.change(queue=tuple(queue))
+    if any(pending.event.event_id == event_id for pending in contract.postings):
+        postings = (
+            replace(it, ends=ProcessingStatus.EXCEPTION) if it.event.event_id == event_id else it
+            for it in contract.postings
+        )
+        turn.change(postings=tuple(postings))
+    turn.exception(cause, event, message, source=source)
+    turn.outcome(event, ProcessingStatus.EXCEPTION)
+
+
+def take_sequence(turn: Turn, event: CommercialEvent) -> None:
+    """Count an event in its source's sequence when it is its turn; it will not be approved again either."""
+    contract, source = turn.contract, event.context.source_system
+    if event.source_sequence is not None and event.source_sequence == contract.sequences.get(source, 0) + 1:
+        turn.change(sequences={**contract.sequences, source: event.source_sequence})
+    if event.event_id in contract.approved:
+        turn.change(approved=tuple(other for other in contract.approved if other != event.event_id))
 
 
 def remember(turn: Turn, event: CommercialEvent, revenue_command_id: str | None) -> None:
@@ -71,11 +123,25 @@ def remember(turn: Turn, event: CommercialEvent, revenue_command_id: str | None)
 
 
 def void(turn: Turn, document: Document) -> None:
-    """A rejected or reversed document cannot be corrected again."""
+    """A document that is taken back cannot be corrected again."""
     for key in _keys(document.event):
         known = turn.document(key)
         if known is not None and known.event.event_id == document.event.event_id:
-            turn.remember_document(key, replace(document, void=True))
+            turn.remember_document(key, replace(known, void=True))
+
+
+def reject(turn: Turn, event: CommercialEvent) -> None:
+    """Remember that revenue recognition has refused a document: a correction has nothing to take back."""
+    for key in _keys(event):
+        known = turn.document(key)
+        if known is not None and known.event.event_id == event.event_id:
+            turn.remember_document(key, replace(known, rejected=True))
+
+
+def was_rejected(turn: Turn, event: CommercialEvent) -> bool:
+    """Tell whether revenue recognition has refused a document."""
+    known = turn.document(transaction_key(event.context.source_transaction_id))
+    return known is not None and known.event.event_id == event.event_id and known.rejected
 
 
 def _keys(event: CommercialEvent) -> tuple[str, ...]:
