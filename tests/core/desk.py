@@ -65,8 +65,7 @@ class Desk:
         )
         self.revenue = MemoryRevenuePlatform()
         self._closed = closed or {}
-        self._executed = 0
-        self._posted = 0
+        self._answered: set[str] = set()
         self._offset = -1
         self._asked = 0
         self._seen: dict[str, int] = {}
@@ -93,6 +92,7 @@ class Desk:
         self, command: RevenueCommand, body: RevenueAccepted | RevenueRejected | None = None
     ) -> tuple[Output, ...]:
         """Let the answer to a command come: that of the embedded platform unless told otherwise."""
+        self._answered.add(command.command_id)
         if body is None:
             (body,) = self.revenue.execute([command])
         ack = RevenueAck(
@@ -106,6 +106,7 @@ class Desk:
 
     def book(self, posting: ErpPosting, body: PostingAccepted | PostingRejected | None = None) -> tuple[Output, ...]:
         """Let the answer to a posting come: that of the embedded ledger unless told otherwise."""
+        self._answered.add(posting.command_id)
         if body is None:
             (body,) = self.ledger.post([posting])
         ack = PostingAck(
@@ -139,14 +140,16 @@ class Desk:
         return self._decide(TimePassed(at=self.now)).outputs
 
     def settle(self) -> None:
-        """Execute and answer everything that was sent and not executed yet."""
-        while self._executed < len(self.commands) or self._posted < len(self.postings):
-            if self._executed < len(self.commands):
-                self._executed += 1
-                self.answer(self.commands[self._executed - 1])
+        """Execute and answer everything that was sent and not answered yet."""
+        while True:
+            command = next((it for it in self.commands if it.command_id not in self._answered), None)
+            posting = next((it for it in self.postings if it.command_id not in self._answered), None)
+            if command is not None:
+                self.answer(command)
+            elif posting is not None:
+                self.book(posting)
             else:
-                self._posted += 1
-                self.book(self.postings[self._posted - 1])
+                return
 
     def sign(self) -> Desk:
         """Sign the usual contract, and settle."""

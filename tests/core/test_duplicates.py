@@ -77,7 +77,7 @@ def test_ids_are_derived_alike_every_time() -> None:
         desk.arrive(event("bill", invoice("I1")))
         desk.arrive(event("fix", invoice("I1"), supersedes="T-bill"))
         desk.settle()
-        return [it.command_id for it in (*desk.sent(RevenueCommand), *desk.sent(ErpPosting))]
+        return [it.command_id for it in desk.sent(RevenueCommand)] + [it.command_id for it in desk.sent(ErpPosting)]
 
     assert ids() == ids()
     assert len(set(ids())) == len(ids())
