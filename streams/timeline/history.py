@@ -174,7 +174,7 @@ class ContractHistory:
                 continue
             stories[event.event_id] = EventStory(
                 captured=captured,
-                waits=_waits(audit.get(event.event_id, ())),
+                waits=waits_of(audit.get(event.event_id, ())),
                 duplicates=sum(step.action is AuditAction.DUPLICATE for step in audit.get(event.event_id, ())),
                 revenue=tuple(_first_answers(ack for ack in self.of(RevenueAck) if ack.event_id == event.event_id)),
                 postings=tuple(posted for posted in self.postings if posted.posting.event_id == event.event_id),
@@ -186,7 +186,8 @@ _WAITS = frozenset({AuditAction.PARKED, AuditAction.APPROVAL_REQUESTED})
 _GOES_ON = frozenset({AuditAction.RELEASED, AuditAction.EXCEPTION_RAISED, AuditAction.DISAPPROVED})
 
 
-def _waits(steps: Iterable[AuditRecord]) -> tuple[Waiting, ...]:
+def waits_of(steps: Iterable[AuditRecord]) -> tuple[Waiting, ...]:
+    """Return the times that an event was parked, from its steps on the audit trail."""
     waits: list[Waiting] = []
     since: AuditRecord | None = None
     for step in steps:
