@@ -41,6 +41,7 @@ class Reconciliation:
         self._outbox = outbox
         self._policy = policy
         self._patience = patience
+        self._stage = stage
         self._ties = stage.table("ties", msgspec.msgpack.encode, msgspec.msgpack.Decoder(Tie).decode)
         self._seen: Table[bool] = stage.table("seen", msgspec.msgpack.encode, msgspec.msgpack.Decoder(bool).decode)
         self._measured: dict[int, set[tuple[str, str, str]]] = {}
@@ -80,9 +81,9 @@ class Reconciliation:
 
     async def on_tick(self, partition: int, transaction: Transaction) -> None:
         """Compare the contracts that have changed and of which nothing is on its way."""
-        at = now()
+        at, read_to = now(), self._stage.next_offset(partition, COMMERCIAL_EVENTS) - 1
         for key, tie in transaction.items(self._ties):
-            if not ready(tie, at, self._patience):
+            if not ready(tie, at, self._patience, read_to):
                 continue
             after, variances = reconcile(tie, self._policy.accounts, self._policy.variance_tolerance, at)
             transaction.put(self._ties, key, after)

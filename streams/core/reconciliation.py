@@ -105,12 +105,13 @@ def orchestrated(tie: Tie, status: ContractStatus, at: dt.datetime) -> Tie:
     return replace(tie, orchestrated=told, changed_at=tie.changed_at or at)
 
 
-def ready(tie: Tie, at: dt.datetime, patience: dt.timedelta) -> bool:
+def ready(tie: Tie, at: dt.datetime, patience: dt.timedelta, events_read_to: int) -> bool:
     """Tell whether a changed contract is to be compared now.
 
     It is when all that was read belongs to the same moment: orchestration has taken in every event that was added up
-    here, nothing is on its way, and every answer it counts has been read here too. What is merely on its way is no
-    variance. When that moment does not come, the contract is compared all the same once `patience` is over.
+    here, nothing is on its way, and every event and answer that it counts has been read here too (`events_read_to` is
+    the offset up to which the contract's partition of events is read). What is merely on its way is no variance. When
+    that moment does not come, the contract is compared all the same once `patience` is over.
     """
     if tie.changed_at is None:
         return False
@@ -118,7 +119,7 @@ def ready(tie: Tie, at: dt.datetime, patience: dt.timedelta) -> bool:
     at_one_moment = (
         told is not None
         and told.quiet
-        and told.events_to >= tie.events_to
+        and tie.events_to <= told.events_to <= events_read_to
         and (told.commands_accepted, told.postings_accepted) == (tie.revenue_answers, tie.erp_answers)
     )
     return at_one_moment or tie.changed_at + patience <= at

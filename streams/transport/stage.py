@@ -128,6 +128,11 @@ class Stage:
         """Partitions that this worker owns and has recovered."""
         return frozenset(number for number, partition in self._owned.items() if partition.is_ready)
 
+    def next_offset(self, partition: int, topic: str) -> int:
+        """The offset after the last processed record of an owned partition; 0 when it is not owned."""
+        owned = self._owned.get(partition)
+        return 0 if owned is None else owned.next_offset(topic)
+
     def backlog(self, partition: int) -> dict[str, int]:
         """Records of an owned partition that are not processed yet, by topic, as of the last fetch of each.
 
