@@ -39,6 +39,16 @@ from streams.topics import COMMERCIAL_EVENTS
 
 Clock = Callable[[], dt.datetime]
 
+_ENDS = {
+    ProcessingStatus.POSTED: "posted",
+    ProcessingStatus.COMPENSATED: "posted",
+    ProcessingStatus.PARKED: "parked",
+    ProcessingStatus.AWAITING_APPROVAL: "parked",
+    ProcessingStatus.EXCEPTION: "exception",
+    ProcessingStatus.REFUSED: "refused",
+}
+"""How an event counts that has this status; one that is still on its way has another."""
+
 
 class World:
     """Everything between the sources and the ledger."""
@@ -136,13 +146,14 @@ class World:
 
     def counts(self) -> dict[str, int]:
         """Return how many events ended as what; every event that was offered is in one of them."""
-        ended = Counter(self.status.values())
+        ended = Counter(_ENDS.get(status, "pending") for status in self.status.values())
         return {
-            "posted": ended[ProcessingStatus.POSTED] + ended[ProcessingStatus.COMPENSATED],
-            "parked": ended[ProcessingStatus.PARKED] + ended[ProcessingStatus.AWAITING_APPROVAL],
-            "exception": ended[ProcessingStatus.EXCEPTION],
+            "posted": ended["posted"],
+            "parked": ended["parked"],
+            "exception": ended["exception"],
             "duplicate": self.duplicates,
-            "refused": self.refused + ended[ProcessingStatus.REFUSED],
+            "refused": self.refused + ended["refused"],
+            "pending": ended["pending"],
         }
 
     # --- the stages
@@ -159,6 +170,7 @@ class World:
         if event.event_id not in self._seen:
             tie = self.ties.get(contract_id) or Tie(contract_id=contract_id)
             self.ties[contract_id] = billed(tie, event, arrival.at)
+            self.status[event.event_id] = ProcessingStatus.CAPTURED
         self._decide(contract_id, arrival)
 
     def _period(self, arrival: EventArrived) -> None:
