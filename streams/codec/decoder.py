@@ -11,11 +11,12 @@ import datetime as dt
 import sys
 from collections.abc import Callable
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from streams.codec.encoder import FieldInvalid, encode_long
+from streams.codec.encoder import AMOUNTS_REMEMBERED, FieldInvalid, encode_long
 from streams.codec.schemas import Schema
 
 Read = Callable[[bytes, int, int], tuple[Any, int]]
@@ -72,6 +73,7 @@ def decode_block(payload: bytes, at: int) -> tuple[int, int]:
     return count, at
 
 
+@lru_cache(AMOUNTS_REMEMBERED)
 def decode_decimal(unscaled: int, scale: int, limit: int) -> Decimal:
     """Return an amount; `limit` is 10 to the power of the precision."""
     if not -limit < unscaled < limit:

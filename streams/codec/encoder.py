@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 from streams.codec.schemas import Schema
@@ -45,9 +46,13 @@ def encode_long(value: int) -> bytes:
     return bytes(out)
 
 
+AMOUNTS_REMEMBERED = 1 << 16
+"""Amounts whose coding is remembered: prices, taxes and instalments come again and again."""
+
 _SMALL_LONGS = tuple(encode_long(value) for value in range(_SMALL))
 
 
+@lru_cache(AMOUNTS_REMEMBERED)
 def encode_decimal(value: Decimal, scale: int, limit: int) -> bytes:
     """Return an amount as Avro's decimal, with its length before it; `limit` is 10 to the power of the precision."""
     scaled = value.scaleb(scale, _EXACT)
