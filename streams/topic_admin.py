@@ -13,7 +13,7 @@ from streams.config import Settings
 from streams.topics import TOPICS, Retention
 from streams.wiring import bootstrap, changelog_topics
 
-_REQUEST_SECONDS = 30.0
+_REQUEST_SECONDS = 15.0
 _VISIBLE_SECONDS = 30.0
 
 
@@ -42,7 +42,8 @@ def apply_topics(settings: Settings) -> list[AppliedTopic]:
 
     Raises TopicsDiffer naming every topic whose partitions differ, KafkaException when the broker refuses.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap(settings), **settings.client_settings()})
+    silent = {"log_level": 0}  # what fails is raised, and told once
+    admin = AdminClient({"bootstrap.servers": bootstrap(settings), **settings.client_settings(), **silent})
     wanted = wanted_topics(settings)
     existing = {
         name: len(found.partitions) for name, found in admin.list_topics(timeout=_REQUEST_SECONDS).topics.items()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from streams.cli.output import echo_json, fail, guarded, no_registry, print_table
+from streams.cli.output import console, echo_json, fail, guarded, no_registry, print_table
 from streams.config import load_configuration, load_settings
 
 RECORDS = Path(__file__).resolve().parent.parent / "records.py"
@@ -29,11 +29,9 @@ def cli() -> None:
 @guarded
 def demo(keep: bool) -> None:
     """Play a mid-term amendment through all stages and tie it out."""
-    from rich.console import Console
-
     from streams.demo import run_demo
 
-    sys.exit(run_demo(load_settings(), keep=keep, console=Console()))
+    sys.exit(run_demo(load_settings(), keep=keep, console=console()))
 
 
 @cli.command()
@@ -182,15 +180,13 @@ def simulate(file: click.utils.LazyFile, as_json: bool) -> None:  # noqa: ARG001
 @guarded
 def status(contract: str, as_json: bool) -> None:
     """Show a contract's timeline, schedule, postings and tie-out from the topics."""
-    from rich.console import Console
-
     from streams.timeline import read_contract, render, to_document
 
     history = read_contract(load_settings(), contract)
     if as_json:
         echo_json(to_document(history))
     else:
-        render(history, Console())
+        render(history, console())
     sys.exit(0 if history.known else 1)
 
 

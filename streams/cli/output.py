@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
+from rich.console import Console
 
 from streams.config import ConfigurationError
+
+_WIDTH = 120
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +32,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def console() -> Console:
+    """Return where people read; what is not a terminal, a file or a pipe, gets lines wide enough for the tables."""
+    return Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+
+
 def fail(message: str, code: int) -> NoReturn:
     """Print why, and end with an exit code."""
     click.echo(f"tieout: {message}", err=True)
@@ -44,8 +53,12 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from confluent_kafka import KafkaException
+
+        from connectors.protocols import ConnectorUnavailable
         from streams.codec.registry import RegistryRefused, RegistryUnavailable
         from streams.embedded import EmbeddedBrokerMissingError, ServerFailedError
+        from streams.timeline import TopicsUnreadable
 
         try:
             return command(*args, **kwargs)
@@ -53,7 +66,11 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             fail(str(wrong), 2)
         except EmbeddedBrokerMissingError as missing:
             fail(str(missing), 2)
-        except (RegistryUnavailable, RegistryRefused, ServerFailedError) as unavailable:
+        except (RegistryUnavailable, RegistryRefused, ServerFailedError, TopicsUnreadable) as unavailable:
             fail(str(unavailable), 1)
+        except ConnectorUnavailable as unavailable:
+            fail(f"{unavailable}; check TIEOUT_DATABASE", 1)
+        except KafkaException as failure:
+            fail(f"the broker failed: {failure.args[0].str()}; check TIEOUT_BROKER and that it runs", 1)
 
     return run
