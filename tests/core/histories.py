@@ -44,7 +44,8 @@ from tests.core.builders import (
 CORRECTABLE = ("bill", "pay", "use", "credit")
 KINDS = (
     *("bill", "bill", "bill", "upgrade", "upgrade", "add", "pay", "pay", "use", "use"),
-    *("credit", "refund", "fix", "fix", "fix", "wrong", "numbered", "end"),
+    *("credit", "refund", "fix", "fix", "fix", "wrong", "wrong", "numbered", "numbered", "add", "end"),
+    *("again", "lost", "misfix"),
 )
 
 
@@ -91,8 +92,15 @@ class Plan:
             case "end":
                 self.version, self.ended = self.version + 1, True
                 self._add(kind, terminated("0.00"), "2026-12-31", source="crm")
+            case "again":
+                self.numbered += 1
+                self._add(kind, signed(), day, source="zuora", sequence=self.numbered)
+            case "lost":
+                self._add(kind, payment(self._number("P"), "NO-SUCH-INVOICE", amount), day)
             case "fix":
-                self._fix(amount, day)
+                self._fix(kind, amount, day)
+            case "misfix":
+                self._fix(kind, amount, day, "NO-SUCH-LINE")
             case _:
                 self._about_an_invoice(kind, amount, day)
 
@@ -108,11 +116,12 @@ class Plan:
         }
         self._add(kind, bodies[kind], day)
 
-    def _fix(self, amount: str, day: str) -> None:
+    def _fix(self, kind: str, amount: str, day: str, line_id: str = "L1") -> None:
         open_ones = [
             it
             for it in self.happened
-            if it.event_id.split("-")[1] in (*CORRECTABLE, "fix", "wrong") and it.event_id not in self.corrected
+            if it.event_id.split("-")[1] in (*CORRECTABLE, "fix", "misfix", "wrong")
+            and it.event_id not in self.corrected
         ]
         if not open_ones:
             return
@@ -120,14 +129,14 @@ class Plan:
         self.corrected.add(original.event_id)
         match original.event_type:
             case "InvoiceIssued":
-                body: Body = invoice(str(getattr(original.body, "invoice_id", "")), billed(amount))
+                body: Body = invoice(str(getattr(original.body, "invoice_id", "")), billed(amount, line_id))
             case "PaymentReceived":
                 body = payment(self._number("P"), str(getattr(original.body, "invoice_id", "")), amount)
             case "CreditIssued":
-                body = credit(self._number("N"), billed(amount))
+                body = credit(self._number("N"), billed(amount, line_id))
             case _:
                 body = usage(amount, day)
-        self._add("fix", body, day, supersedes=original.context.source_transaction_id)
+        self._add(kind, body, day, supersedes=original.context.source_transaction_id)
 
     def _number(self, letter: str) -> str:
         self.numbers += 1
@@ -164,8 +173,8 @@ def histories(draw: st.DrawFn) -> list[CommercialEvent]:
     for number in range(draw(st.integers(1, 3))):
         plan = Plan(f"C{number}", draw)
         plan._add("sign", signed(line(), line("L2", "600.00", product_line="services"), USAGE_LINE), "2026-01-01")
-        for kind in draw(st.lists(st.sampled_from(KINDS), max_size=14)):
-            plan.tell(kind)
+        for _ in range(draw(st.integers(0, 16))):
+            plan.tell(draw(st.sampled_from(KINDS)))
         for place, happened in enumerate(plan.happened):
             moved = draw(st.sampled_from([0, 0, 0, 0, -1, -3, 4]))
             published.append((10 * (place + moved), number, happened))
