@@ -123,25 +123,26 @@ def test_a_contract_is_compared_when_all_that_was_read_belongs_to_one_moment() -
         answer = desk.revenue.execute([command])[0]
         assert isinstance(answer, RevenueAccepted)
         tie = recognised(tie, answer, command.context, START)
-    assert not ready(tie, START, PATIENCE)
+    assert not ready(tie, START, PATIENCE, 1)
     tie = orchestrated(tie, contract_status(desk.contract, START), START)
-    assert not ready(tie, START, PATIENCE)
+    assert not ready(tie, START, PATIENCE, 1)
     desk.settle()
     (posting,) = desk.postings
     tie = orchestrated(tie, contract_status(desk.contract, START), START)
-    assert not ready(tie, START, PATIENCE)
+    assert not ready(tie, START, PATIENCE, 1)
     tie = booked(
         tie, PostingAccepted(document_number="1", period="2026-01", lines=posting.body.lines), "ACME-US", START
     )
-    assert ready(tie, START, PATIENCE)
+    assert ready(tie, START, PATIENCE, 1)
+    assert not ready(tie, START, PATIENCE, 0)
     assert differences(tie) == {}
-    assert not ready(reconcile(tie, ACCOUNTS, ZERO, START)[0], START + PATIENCE, PATIENCE)
+    assert not ready(reconcile(tie, ACCOUNTS, ZERO, START)[0], START + PATIENCE, PATIENCE, 1)
 
 
 def test_a_contract_that_never_comes_to_rest_is_compared_all_the_same() -> None:
     tie = of(event("bill", invoice("I1")))
-    assert not ready(tie, START + PATIENCE - dt.timedelta(seconds=1), PATIENCE)
-    assert ready(tie, START + PATIENCE, PATIENCE)
+    assert not ready(tie, START + PATIENCE - dt.timedelta(seconds=1), PATIENCE, 9)
+    assert ready(tie, START + PATIENCE, PATIENCE, 9)
 
 
 def test_an_answer_that_was_not_validated_is_counted_like_any_other() -> None:
