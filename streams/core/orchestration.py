@@ -10,6 +10,7 @@ Pure: no clock (time is in the input), no randomness, no I/O (what was seen befo
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -50,7 +51,18 @@ from streams.core.operators import asked
 from streams.core.overdue import give_up_next, overdue
 from streams.core.policy import Policy, RejectionPolicy
 from streams.core.postings import postings
-from streams.core.steps import billed_by, fail, reject, remember, start, take_back, take_sequence, was_rejected
+from streams.core.steps import (
+    billed_by,
+    corrects,
+    fail,
+    reject,
+    remember,
+    restore,
+    start,
+    take_back,
+    take_sequence,
+    was_rejected,
+)
 from streams.core.turn import Turn
 from streams.core.validation import invalid_answer
 from streams.records import (
@@ -239,11 +251,18 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
         if superseded is None:
             raise LookupError(f"{event.event_id}: admitted although {event.supersedes} is not known")
         reason = f"superseded by {event.context.source_system} {event.context.source_transaction_id}"
+        # What replaces it follows when this is done (`_go_on`), and nothing comes in between.
+        turn.change(changing=True)
         take_back(turn, event, superseded, day, reason)
+    else:
+        _send(turn, event, day)
+    _release(turn)
+
+
+def _send(turn: Turn, event: CommercialEvent, day: dt.date) -> None:
     command = revenue_command(turn.contract.contract_id, event)
     remember(turn, event, command.command_id if command else None)
     start(turn, InFlight(event=event, command=command, posting_date=day, sent_at=turn.at))
-    _release(turn)
 
 
 def _contradiction(contract: Contract, event: CommercialEvent) -> str | None:
@@ -295,7 +314,7 @@ def _release(turn: Turn) -> None:
         if step.reverses is not None and was_rejected(turn, step.reverses):
             # What is corrected never took effect here: neither does its reversal, whatever its answer is.
             _take_head(turn, step)
-            _finished(turn, step.event, step.ends)
+            _go_on(turn, step)
             continue
         if isinstance(step.answer, RevenueRejected):
             _take_head(turn, step)
@@ -317,14 +336,24 @@ def _release(turn: Turn) -> None:
             continue
         _accepted(turn, step)
         _post(turn, step, released)
+        if corrects(step) or not released:
+            _go_on(turn, step)
 
 
 def _take_head(turn: Turn, step: InFlight) -> None:
     turn.change(queue=turn.contract.queue[1:])
-    if step.reverses is None and changes_version(step.event):
+    if corrects(step) or (step.reverses is None and changes_version(step.event)):
         turn.change(changing=False)
     if isinstance(step.answer, RevenueAccepted):
         turn.change(commands_accepted=turn.contract.commands_accepted + 1)
+
+
+def _go_on(turn: Turn, step: InFlight) -> None:
+    """A step is done: when it took back what its event supersedes, the event itself follows; else the event may end."""
+    if corrects(step):
+        _send(turn, step.event, step.posting_date)
+    else:
+        _finished(turn, step.event, step.ends)
 
 
 def _accepted(turn: Turn, step: InFlight) -> None:
@@ -367,8 +396,6 @@ def _post(turn: Turn, step: InFlight, released: tuple[ErpPosting, ...]) -> None:
             detail=f"{posting.legal_entity} {posting.posting_date}",
             context=posting.context,
         )
-    if not released:
-        _finished(turn, step.event, step.ends)
 
 
 def _finished(turn: Turn, event: CommercialEvent, ends: ProcessingStatus) -> None:
@@ -393,6 +420,8 @@ def _rejected(turn: Turn, step: InFlight, answer: RevenueRejected) -> None:
     )
     if step.reverses is None:
         reject(turn, event)
+    else:
+        restore(turn, step.reverses)
     cause = RootCause.TREATMENT_DISPUTE if "treatment" in answer.code.lower() else RootCause.REVENUE_REJECTED
     fail(turn, event, cause, f"revenue recognition refused: {answer.reason}")
 

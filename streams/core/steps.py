@@ -138,6 +138,20 @@ def reject(turn: Turn, event: CommercialEvent) -> None:
             turn.remember_document(key, replace(known, rejected=True))
 
 
+def restore(turn: Turn, event: CommercialEvent) -> None:
+    """A document whose reversal was refused stands as before."""
+    for key in _keys(event):
+        known = turn.document(key)
+        if known is not None and known.event.event_id == event.event_id:
+            turn.remember_document(key, replace(known, void=False))
+
+
+def corrects(step: InFlight) -> bool:
+    """Tell whether a step takes back what its event supersedes, so that the event itself follows it."""
+    taken_back = step.reverses
+    return taken_back is not None and step.event.supersedes == taken_back.context.source_transaction_id
+
+
 def was_rejected(turn: Turn, event: CommercialEvent) -> bool:
     """Tell whether revenue recognition has refused a document."""
     known = turn.document(transaction_key(event.context.source_transaction_id))

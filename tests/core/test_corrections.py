@@ -12,6 +12,7 @@ from streams.core.validation import invalid_answer
 from streams.records import (
     AccountingTreatment,
     AuditAction,
+    CreditEffect,
     ErpPosting,
     OperatorAction,
     PostJournal,
@@ -145,6 +146,23 @@ def test_a_correction_whose_replacement_is_refused_ends_as_an_exception_though_i
     desk.settle()
     assert desk.status("fix") is EXCEPTION
     assert balances(desk) == {}
+
+
+def test_a_correction_whose_reversal_is_refused_takes_no_effect_and_what_it_corrects_stands() -> None:
+    """A price reduction cannot be taken back (docs/accounting.md section 10): replacing it would count it twice."""
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1", billed("1200.00"))))
+    reduction = credit("C1", billed("120.00"), of="I1", effect=CreditEffect.PRICE_REDUCTION)
+    desk.arrive(event("cut", reduction))
+    desk.settle()
+    smaller = credit("C2", billed("100.00"), of="I1", effect=CreditEffect.PRICE_REDUCTION)
+    desk.arrive(event("fix", smaller, supersedes="T-cut"))
+    desk.arrive(event("pay", payment("P1", "I1", "1080.00")))
+    desk.settle()
+    assert (desk.status("cut"), desk.status("fix"), desk.status("pay")) == (POSTED, EXCEPTION, POSTED)
+    assert desk.contract.billed == 1080
+    assert balances(desk) == amounts(a1000="1080", a2100="-1080")
+    assert (desk.contract.queue, desk.contract.parked) == ((), ())
 
 
 # --- revenue recognition refuses
