@@ -107,7 +107,7 @@ class Deployment:
         AssertionError when a worker ends, or when it has not settled in time; it names what is still open.
         """
         wanted, deadline = set(contracts), time.monotonic() + seconds
-        statuses = _Statuses(self)
+        statuses = Statuses(self)
         ends, still_since = self.ends(), time.monotonic()
         while True:
             self.supervisor.check()
@@ -132,7 +132,7 @@ class Deployment:
         return ends(self.bootstrap, [topic.name for topic in TOPICS])
 
 
-class _Statuses:
+class Statuses:
     """The latest status of every contract, read on as it grows."""
 
     def __init__(self, deployment: Deployment) -> None:
@@ -141,6 +141,7 @@ class _Statuses:
         self._consumer = _assigned_consumer(deployment.bootstrap, CONTRACT_STATUS)
 
     def read_on(self) -> None:
+        """Read what has come since."""
         while messages := self._consumer.consume(10_000, timeout=0.2):
             for message in messages:
                 if message.error() is None:
@@ -149,6 +150,7 @@ class _Statuses:
                     self.latest[status.context.contract_id] = status
 
     def pending(self) -> list[str]:
+        """Return the contracts that have something on its way."""
         return [
             contract_id
             for contract_id, status in self.latest.items()
@@ -156,6 +158,7 @@ class _Statuses:
         ]
 
     def close(self) -> None:
+        """Close the connection."""
         self._consumer.close()
 
 

@@ -1,0 +1,182 @@
+"""The processes of the stages: started, killed, frozen, and started again when one ends by itself, as in production.
+
+A process that ends because of a fault (a database that does not answer, a membership that was lost) is no failure
+here: what counts is what it leaves behind. Every end is kept, with its exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from streams.agents.posting import STAGE as POSTING
+from streams.embedded.process import free_port
+from streams.wiring import STAGES
+
+_WATCH_SECONDS = 0.2
+_RESTART_SECONDS = 0.5
+STOP_SECONDS = 15.0
+MOST_WORKERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A process that ended by itself."""
+
+    at: float
+    name: str
+    code: int
+
+
+@dataclass
+class Process:
+    """One process of one stage; `lock` is held by the fault that strikes it."""
+
+    name: str
+    stage: str
+    environment: Mapping[str, str]
+    log: Path
+    child: subprocess.Popen[bytes] | None = None
+    wanted: bool = False
+    again_at: float = 0.0
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, frozen or not."""
+        return self.child is not None and self.child.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it runs."""
+        if self.child is not None and self.child.poll() is None:
+            self.child.send_signal(number)
+
+    def start(self) -> None:
+        """Start it and want it to run from now on."""
+        self.wanted, self.again_at = True, 0.0
+        if self.running:
+            return
+        module = ["tests.chaos.faulty_worker", self.stage]
+        if self.stage != POSTING:
+            module = ["streams", "worker", "--stages", self.stage]
+        with self.log.open("ab") as log:
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", *module],
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """End it at once, and do not want it to run."""
+        self.wanted = False
+        if self.child is not None:
+            self.child.kill()
+            self.child.wait()
+
+    def stop(self) -> float:
+        """Ask it to stop, end it when it does not, and return how long it took."""
+        self.wanted = False
+        asked = time.monotonic()
+        if self.child is not None and self.child.poll() is None:
+            self.child.terminate()
+            try:
+                self.child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        return time.monotonic() - asked
+
+
+class Fleet:
+    """All processes, up to three workers of each stage."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._processes = {
+            (stage, worker): self._process(stage, worker) for stage in STAGES for worker in range(MOST_WORKERS)
+        }
+        self._over = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="fleet", daemon=True)
+        self.ends: list[End] = []
+        """Processes that ended by themselves, in order."""
+
+    def _process(self, stage: str, worker: int) -> Process:
+        name = f"{stage}-{worker}"
+        data, logs = self._folder / name, self._folder / "logs"
+        data.mkdir(parents=True, exist_ok=True)
+        logs.mkdir(parents=True, exist_ok=True)
+        environment = {
+            **self._environment,
+            # What a worker keeps on its machine stays there when it is started again.
+            "TIEOUT_DATA_DIR": str(data),
+            "TIEOUT_METRICS_PORT": str(free_port() - STAGES.index(stage)),
+        }
+        return Process(name, stage, environment, logs / f"{name}.log")
+
+    @contextmanager
+    def struck(self, stage: str, *workers: int) -> Iterator[list[Process]]:
+        """Give processes to one fault alone."""
+        processes = [self._processes[stage, worker] for worker in sorted(workers)]
+        for process in processes:
+            process.lock.acquire()
+        try:
+            yield processes
+        finally:
+            for process in processes:
+                process.lock.release()
+
+    def start(self, workers: int) -> None:
+        """Start so many workers of every stage."""
+        for worker in range(workers):
+            for stage in STAGES:
+                self._processes[stage, worker].start()
+
+    def __enter__(self) -> Fleet:
+        self._keeper.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._keeper.join(STOP_SECONDS)
+        processes = list(self._processes.values())
+        for process in processes:
+            process.wanted = False
+            process.signal(signal.SIGCONT)
+            process.signal(signal.SIGTERM)
+        for process in processes:
+            process.stop()
+
+    def _keep(self) -> None:
+        while not self._over.wait(_WATCH_SECONDS):
+            for process in list(self._processes.values()):
+                if not process.lock.acquire(blocking=False):
+                    continue  # a fault works on it
+                try:
+                    self._look_after(process)
+                finally:
+                    process.lock.release()
+
+    def _look_after(self, process: Process) -> None:
+        if not process.wanted or process.running:
+            return
+        now = time.time()
+        if process.child is not None and not process.again_at:
+            self.ends.append(End(now, process.name, process.child.returncode))
+            process.again_at = now + _RESTART_SECONDS
+        elif now >= process.again_at:
+            process.start()

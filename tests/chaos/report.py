@@ -1,0 +1,190 @@
+"""The report of a run: as JSON for a machine, as a table for a reader."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from streams.records import AuditAction
+from tests.chaos.fleet import End
+from tests.chaos.schedule import Fault, Kind
+from tests.chaos.strikes import Struck
+from tests.chaos.verdict import Evidence, Verdict
+
+_SHOWN = 20
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """How long after the end of faults of a kind all that had come before was through; seconds."""
+
+    median: float
+    longest: float
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a run found."""
+
+    seed: int
+    brokers: int
+    contracts: int
+    history: int
+    """Events of the generated history, its own duplicates included."""
+    events: int
+    """Events in the input topic: the history and what storms repeated."""
+    faults: dict[str, int]
+    """Faults that took hold, by kind."""
+    without_effect: dict[str, int]
+    """Faults that found nothing to strike, by kind."""
+    losses: int
+    doubles: int
+    wrong: int
+    ends: dict[str, int]
+    """How many inputs ended how."""
+    postings: int
+    corrupt: int
+    restarts: dict[str, int]
+    """Processes that ended by themselves and were started again, by exit code."""
+    longest_stop_seconds: float
+    """Longest time that a process took to stop on SIGTERM."""
+    fault_seconds: float
+    settle_seconds: float
+    total_seconds: float
+    recovery: dict[str, Recovery]
+    """By kind of fault; what other faults did meanwhile is in it."""
+    findings: list[str]
+    """The first of what was lost, doubled or wrong."""
+
+    @property
+    def struck(self) -> int:
+        """How many faults took hold."""
+        return sum(self.faults.values())
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long the parts of a run took, seconds."""
+
+    faults: float
+    settling: float
+    total: float
+
+
+def make_report(
+    *,
+    seed: int,
+    brokers: int,
+    contracts: int,
+    history: int,
+    struck: Sequence[Struck],
+    unclaimed: frozenset[int],
+    evidence: Evidence,
+    verdict: Verdict,
+    ends: Sequence[End],
+    stop_seconds: Sequence[float],
+    times: Times,
+) -> Report:
+    """Return the report; `unclaimed` are the numbers of the faults whose token no connector took."""
+    effective = [it for it in struck if it.took_hold and it.fault.number not in unclaimed]
+    numbers = {it.fault.number for it in effective}
+    return Report(
+        seed=seed,
+        brokers=brokers,
+        contracts=contracts,
+        history=history,
+        events=len(evidence.events),
+        faults=_by_kind(it.fault for it in effective),
+        without_effect=_by_kind(it.fault for it in struck if it.fault.number not in numbers),
+        losses=len(verdict.losses),
+        doubles=len(verdict.doubles),
+        wrong=len(verdict.wrong),
+        ends=dict(sorted(verdict.ends.items())),
+        postings=len(evidence.booked),
+        corrupt=verdict.ends["refused"] + verdict.ends["unreadable"],
+        restarts={f"exit {code}": times for code, times in sorted(Counter(end.code for end in ends).items())},
+        longest_stop_seconds=round(max(stop_seconds, default=0.0), 1),
+        fault_seconds=round(times.faults, 1),
+        settle_seconds=round(times.settling, 1),
+        total_seconds=round(times.total, 1),
+        recovery=_recovery(effective, evidence),
+        findings=[*verdict.losses[:_SHOWN], *verdict.doubles[:_SHOWN], *verdict.wrong[:_SHOWN]],
+    )
+
+
+def _by_kind(faults: Iterable[Fault]) -> dict[str, int]:
+    counts = Counter(fault.kind for fault in faults)
+    return {kind.value: counts[kind] for kind in Kind if counts[kind]}
+
+
+def _recovery(struck: Sequence[Struck], evidence: Evidence) -> dict[str, Recovery]:
+    spans = _spans(evidence)
+    seconds: dict[Kind, list[float]] = defaultdict(list)
+    for it in struck:
+        open_then = [done for began, done in spans if began <= it.ended < done]
+        seconds[it.fault.kind].append(max(open_then, default=it.ended) - it.ended)
+    return {
+        kind.value: Recovery(round(statistics.median(seconds[kind]), 1), round(max(seconds[kind]), 1))
+        for kind in Kind
+        if seconds[kind]
+    }
+
+
+def _spans(evidence: Evidence) -> list[tuple[float, float]]:
+    """Return from when to when each event waited for its decision, each command and posting for its answer."""
+    begun: dict[tuple[str, str], float] = {}
+    done: dict[tuple[str, str], float] = {}
+
+    def note(times: dict[tuple[str, str], float], kind: str, name: str, at: float) -> None:
+        times[kind, name] = min(at, times.get((kind, name), at))
+
+    for at, event in evidence.events:
+        note(begun, "event", event.event_id, at)
+    for at, record in evidence.audit:
+        if record.action is not AuditAction.CAPTURED:
+            note(done, "event", record.event_id, at)
+    for at, sent in [*evidence.commands, *evidence.postings]:
+        note(begun, "command", sent.command_id, at)
+    for at, ack in [*evidence.revenue_acks, *evidence.posting_acks]:
+        note(done, "command", ack.command_id, at)
+    return [(at, done[key]) for key, at in begun.items() if key in done]
+
+
+def as_json(report: Report) -> bytes:
+    """Return the report as JSON."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2)
+
+
+def as_table(report: Report) -> str:
+    """Return the report for a reader."""
+    lines = [
+        (
+            f"seed {report.seed}, {report.brokers} broker{'s' if report.brokers > 1 else ''}, "
+            f"{report.contracts} contracts, {report.events} events ({report.history} of the history, others repeated), "
+            f"{report.postings} postings"
+        ),
+        "",
+        f"{'fault':<16}{'struck':>8}{'no effect':>11}{'recovery, median s':>20}{'longest s':>11}",
+    ]
+    for kind in Kind:
+        struck, idle = report.faults.get(kind, 0), report.without_effect.get(kind, 0)
+        if struck or idle:
+            recovery = report.recovery.get(kind)
+            times = (f"{recovery.median:.1f}", f"{recovery.longest:.1f}") if recovery else ("", "")
+            lines.append(f"{kind:<16}{struck:>8}{idle:>11}{times[0]:>20}{times[1]:>11}")
+    lines += [
+        f"{'all':<16}{report.struck:>8}{sum(report.without_effect.values()):>11}",
+        "",
+        "inputs ended as " + ", ".join(f"{name} {count}" for name, count in report.ends.items()),
+        "processes that ended by themselves and were started again: "
+        + (", ".join(f"{code} {times} times" for code, times in report.restarts.items()) or "none"),
+        (
+            f"longest stop on SIGTERM {report.longest_stop_seconds} s; faults {report.fault_seconds} s, "
+            f"settling {report.settle_seconds} s, in all {report.total_seconds} s"
+        ),
+        f"losses {report.losses}, doubles {report.doubles}, other faults {report.wrong}",
+        *(f"  {finding}" for finding in report.findings),
+    ]
+    return "\n".join(lines)
