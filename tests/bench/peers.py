@@ -1,0 +1,66 @@
+"""The rows: which programs there are, what each needs, and what each guarantees."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from streams.config import load_settings
+from streams.topics import COMMERCIAL_EVENTS, OPERATOR_COMMANDS, POSTING_ACKS, REVENUE_ACKS
+from streams.wiring import changelog_topics
+from tests.bench.kernel import OUTPUT_TOPICS, TABLES
+
+COMPACTED: Mapping[str, str] = {"cleanup.policy": "compact"}
+KEPT: Mapping[str, str] = {"cleanup.policy": "delete", "retention.ms": "-1"}
+PRODUCTION_INPUTS = (COMMERCIAL_EVENTS, REVENUE_ACKS, POSTING_ACKS, OPERATOR_COMMANDS)
+"""The stage reads these, too; they are empty here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table."""
+
+    name: str
+    title: str
+    guarantee: str
+    command: Callable[[], Sequence[str]]
+    exactly_once: bool
+    changelogs: Callable[[str], Sequence[str]] = lambda app: [f"{app}-{table}-changelog" for table in TABLES]
+    """Changelog topics to be made for an application id; frameworks that make their own give none."""
+    share: int = 1
+    """A slow row gets a feed of 1/share of the events, a row that must warm up one of more."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    verified: bool = True
+    group: str | None = None
+    """The consumer group where it is not the application id."""
+
+
+def _python(module: str) -> Callable[[], Sequence[str]]:
+    return lambda: [sys.executable, "-m", f"tests.bench.rows.{module}"]
+
+
+def _tieout_changelogs(_: str) -> Sequence[str]:
+    return [topic for topic in changelog_topics(load_settings()) if topic.startswith("tieout-orchestration")]
+
+
+ROWS: tuple[Row, ...] = (
+    Row("raw", "raw confluent-kafka loop", "at least once", _python("raw"), False),
+    Row("raw-eos", "raw confluent-kafka loop, a transaction a batch", "exactly once*", _python("raw"), True),
+    Row("tieout", "tieout", "exactly once", _python("tieout"), True, _tieout_changelogs, group="tieout-orchestration"),
+    Row(
+        "tieout-alo",
+        "tieout, not transactional",
+        "at least once",
+        _python("tieout"),
+        False,
+        _tieout_changelogs,
+        group="tieout-orchestration",
+    ),
+)
+
+
+def topics_of(row: Row, app: str) -> dict[str, Mapping[str, str]]:
+    """The topics to be empty before a row starts."""
+    outputs: dict[str, Mapping[str, str]] = dict.fromkeys(OUTPUT_TOPICS, KEPT)
+    return outputs | dict.fromkeys(PRODUCTION_INPUTS, KEPT) | dict.fromkeys(row.changelogs(app), COMPACTED)

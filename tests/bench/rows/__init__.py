@@ -1,0 +1,1 @@
+"""One program a row of the benchmark; each runs in a process of its own."""
