@@ -10,6 +10,8 @@ from streams.transport.errors import (
     RecoveryFailed,
     SettingsError,
     StageFailed,
+    StoreFailed,
+    StoreLocked,
     TopicsNotReady,
     TransportError,
 )
@@ -19,6 +21,7 @@ from streams.transport.settings import ClientSettings, StageSettings
 from streams.transport.stage import Stage
 from streams.transport.table import Table
 from streams.transport.transaction import Transaction
+from streams.transport.watch import Count, Entry, Watch
 from streams.transport.worker import quiet_framework_logging, run_stages, run_worker
 
 __all__ = [
@@ -27,6 +30,8 @@ __all__ = [
     "ClientSettings",
     "CommitFailed",
     "CommitReport",
+    "Count",
+    "Entry",
     "Headers",
     "OwnershipLost",
     "Record",
@@ -35,12 +40,15 @@ __all__ = [
     "Stage",
     "StageFailed",
     "StageSettings",
+    "StoreFailed",
+    "StoreLocked",
     "Table",
     "TimerHandler",
     "TopicsNotReady",
     "Transaction",
     "Transport",
     "TransportError",
+    "Watch",
     "quiet_framework_logging",
     "run_stages",
     "run_worker",

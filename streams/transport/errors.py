@@ -15,6 +15,18 @@ class TopicsNotReady(TransportError):
     """Topics are missing or their partition counts do not fit together."""
 
 
+class StoreFailed(TransportError):
+    """A store cannot be read or written. Nothing is lost: what is committed is in Kafka."""
+
+
+class StoreDamaged(StoreFailed):
+    """A store's files do not hold what was written to them; it is made again from its changelogs."""
+
+
+class StoreLocked(StoreFailed):
+    """A store is in use by another process."""
+
+
 class RecoveryFailed(TransportError):
     """A changelog could not be read to its end."""
 

@@ -1,7 +1,7 @@
-"""One partition that this worker owns: its stores, its producer, its lock, and the protocol of a batch.
+"""One partition that this worker owns: its store, its producer, its lock, and the protocol of a batch.
 
 Life of a partition: created when the group assigns it, opened in the background (fence the earlier owner, recover
-the stores, learn the input offsets), then batches and timer ticks one at a time under its lock, then closed after
+the store, learn the input offsets), then batches and timer ticks one at a time under its lock, then closed after
 the one in hand. It knows nothing of Faust.
 """
 
@@ -19,15 +19,15 @@ from typing import Protocol
 
 from streams.transport.producer import ChangelogWrite, PartitionProducer
 from streams.transport.records import Batch, Record
-from streams.transport.table import Deleted, MemoryStore, Table
+from streams.transport.store import PartitionStore, Written
+from streams.transport.table import Deleted
 from streams.transport.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
 BatchHandler = Callable[[Batch, Transaction], Awaitable[None]]
 TimerHandler = Callable[[int, Transaction], Awaitable[None]]
-Stores = dict[Table[object], MemoryStore[object]]
-Recover = Callable[[int, Stores, Event], Mapping[str, int]]
+Recover = Callable[[int, PartitionStore, Event], Mapping[str, int]]
 OffsetCommit = Callable[[str, int, int], Awaitable[None]]
 
 
@@ -70,7 +70,7 @@ class Partition:
         number: int,
         *,
         membership: Membership,
-        stores: Stores,
+        store: PartitionStore,
         producer: PartitionProducer,
         io: Executor,
         recover: Recover,
@@ -79,7 +79,7 @@ class Partition:
     ) -> None:
         self.number = number
         self.membership = membership
-        self.stores = stores
+        self.store = store
         self._producer = producer
         self._io = io
         self._recover = recover
@@ -95,7 +95,7 @@ class Partition:
 
     @property
     def opening(self) -> asyncio.Task[None]:
-        """Done when the stores are recovered; carries the error if they could not be."""
+        """Done when the store is recovered; carries the error if they could not be."""
         return self._opening
 
     @property
@@ -109,7 +109,7 @@ class Partition:
 
     @property
     def is_settled(self) -> bool:
-        """No work in hand: the stores stand at a committed point."""
+        """No work in hand: the store stands at a committed point."""
         return self._opening.done() and not self._lock.locked()
 
     def next_offset(self, topic: str) -> int:
@@ -126,10 +126,10 @@ class Partition:
         await loop.run_in_executor(self._io, self._producer.open)
         if self._cancelled.is_set():
             return
-        offsets = await loop.run_in_executor(self._io, self._recover, self.number, self.stores, self._cancelled)
+        offsets = await loop.run_in_executor(self._io, self._recover, self.number, self.store, self._cancelled)
         self._next_offsets.update(offsets)
-        sizes = {table.name: len(store.values) for table, store in self.stores.items()}
-        log.info("partition %d ready, tables %s, input from %s", self.number, sizes, self._next_offsets)
+        stands = {table.name: self.store.offset(table) for table in self.store.tables}
+        log.info("partition %d ready, changelogs to %s, input from %s", self.number, stands, self._next_offsets)
 
     async def process(self, topic: str, fetched: Sequence[FetchedRecord], handler: BatchHandler) -> None:
         """Run the handler over what of the fetch is new, and commit. Any error means nothing took effect."""
@@ -189,7 +189,7 @@ class Partition:
     async def _run(self, handle: Callable[[Transaction], Awaitable[None]], batch: Batch | None) -> None:
         """Handle and commit; what has failed closes the partition before the lock is free again."""
         with self._all_or_nothing_more():
-            transaction = Transaction(self.number, self.stores)
+            transaction = Transaction(self.number, self.store.tables)
             started = time.perf_counter()
             await handle(transaction)
             handled = time.perf_counter()
@@ -209,23 +209,28 @@ class Partition:
             self._on_commit(report)
 
     async def _commit(self, transaction: Transaction, input_offsets: Mapping[str, int]) -> None:
-        committed = await asyncio.get_running_loop().run_in_executor(self._io, self._write, transaction, input_offsets)
-        for table, changes in transaction.changes.items():
-            self.stores[table].apply(changes, committed[table.changelog_topic])
+        await asyncio.get_running_loop().run_in_executor(self._io, self._write, transaction, input_offsets)
         self._next_offsets.update(input_offsets)
         if self._commit_offset is not None:
             for topic, offset in input_offsets.items():
                 await self._commit_offset(topic, self.number, offset)
 
-    def _write(self, transaction: Transaction, input_offsets: Mapping[str, int]) -> Mapping[str, int]:
+    def _write(self, transaction: Transaction, input_offsets: Mapping[str, int]) -> None:
+        """Commit to Kafka, then to the store: one that is behind catches up, one that is ahead would lose outputs."""
+        changes = {
+            table: [
+                Written(key, value, None if isinstance(value, Deleted) else table.encode(value))
+                for key, value in changed.items()
+            ]
+            for table, changed in transaction.changes.items()
+        }
         changelogs = [
-            ChangelogWrite(
-                table.changelog_topic,
-                [(key, None if isinstance(value, Deleted) else table.encode(value)) for key, value in changes.items()],
-            )
-            for table, changes in transaction.changes.items()
+            ChangelogWrite(table.changelog_topic, [(write.key, write.encoded) for write in writes])
+            for table, writes in changes.items()
         ]
         committed = self._producer.commit(
             self.number, transaction.outputs, changelogs, input_offsets, self.membership.token
         )
-        return committed.changelog_offsets
+        if changes:
+            offsets = {table: committed.changelog_offsets[table.changelog_topic] for table in changes}
+            self.store.commit(changes, offsets)

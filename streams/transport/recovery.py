@@ -1,4 +1,4 @@
-"""Bringing one partition's stores up to the end of their changelogs, and finding where its input goes on.
+"""Bringing one partition's store up to the end of its changelogs, and finding where its input goes on.
 
 Runs after the partition's producer has fenced the earlier owner, so nobody can append to these changelogs any more
 and their last stable offset is final. The end is librdkafka's end-of-partition event: with committed reads it comes
@@ -18,12 +18,14 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicP
 from confluent_kafka import Consumer as LibrdkafkaConsumer
 
 from streams.transport.errors import RecoveryFailed
-from streams.transport.table import Deleted, MemoryStore, Table
+from streams.transport.store import PartitionStore
+from streams.transport.table import Table
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
 _RECORDS_PER_POLL = 10_000
+_NO_SUCH_OFFSET = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 _TRANSIENT = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})
 
 
@@ -32,15 +34,17 @@ def recover(
     common: Mapping[str, str],
     group_id: str,
     partition: int,
-    stores: Mapping[Table[object], MemoryStore[object]],
+    store: PartitionStore,
     input_topics: Sequence[str],
     stall_timeout: float,
     cancelled: Event,
 ) -> dict[str, int]:
-    """Apply to each store what its changelog holds beyond it; return by input topic the next offset to read.
+    """Bring the store to the end of its changelogs; return by input topic the next offset to read.
 
-    A topic without committed offset is absent from the answer. `cancelled` ends the work early, leaving each store
-    at a point of its changelog from which it can go on. Raises RecoveryFailed when a changelog cannot be read or
+    A store whose offsets the changelogs do not have, or that may have missed deletions, is made again.
+
+    A topic without committed offset is absent from the answer. `cancelled` ends the work early, leaving the
+    store at a point from which it can go on. Raises RecoveryFailed when a changelog cannot be read or
     makes no progress for `stall_timeout` seconds.
     """
     consumer = LibrdkafkaConsumer(
@@ -50,37 +54,36 @@ def recover(
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
+            "auto.offset.reset": "error",  # an offset that the changelog does not have is told, not replaced
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 100,
             "logger": log,
         }
     )
     with closing(consumer):
-        _read_changelogs(consumer, partition, stores, stall_timeout, cancelled)
-        return {} if cancelled.is_set() else _committed(consumer, partition, input_topics, stall_timeout)
+        try:
+            _read_changelogs(consumer, partition, store, stall_timeout, cancelled)
+        except _Untrustworthy as reason:
+            store.rebuild(str(reason))
+            _read_changelogs(consumer, partition, store, stall_timeout, cancelled)
+        if cancelled.is_set():
+            return {}
+        store.recovered()
+        return _committed(consumer, partition, input_topics, stall_timeout)
+
+
+class _Untrustworthy(Exception):
+    """The store and its changelogs do not fit together."""
 
 
 def _read_changelogs(
-    consumer: LibrdkafkaConsumer,
-    partition: int,
-    stores: Mapping[Table[object], MemoryStore[object]],
-    stall_timeout: float,
-    cancelled: Event,
+    consumer: LibrdkafkaConsumer, partition: int, store: PartitionStore, stall_timeout: float, cancelled: Event
 ) -> None:
-    if not stores:
+    by_topic = {table.changelog_topic: table for table in store.tables}
+    if not by_topic:
         return
-    by_topic = {table.changelog_topic: (table, store) for table, store in stores.items()}
-    consumer.assign(
-        [
-            TopicPartition(
-                topic,
-                partition,
-                OFFSET_BEGINNING if store.applied_offset < 0 else store.applied_offset + 1,
-            )
-            for topic, (_, store) in by_topic.items()
-        ]
-    )
+    consumer.assign([_position(topic, partition, store.offset(table)) for topic, table in by_topic.items()])
+    outlived = {topic for topic, table in by_topic.items() if store.offset(table) >= 0} if store.outlived else set()
     unfinished = set(by_topic)
     stalled_at = time.monotonic() + stall_timeout
     while unfinished and not cancelled.is_set():
@@ -92,19 +95,36 @@ def _read_changelogs(
                 f"partition {partition}: no record of changelog {', '.join(sorted(unfinished))} came for "
                 f"{stall_timeout} s; check that the broker serves it"
             )
+        records: dict[Table[object], list[tuple[bytes, bytes | None]]] = {}
+        offsets: dict[Table[object], int] = {}
         for message in messages:
-            error = message.error()
+            topic, error = message.topic(), message.error()
             if error is None:
-                table, store = by_topic[message.topic()]
-                value = message.value()
-                store.restore(message.key(), Deleted.KEY if value is None else table.decode(value))
-                store.applied_offset = message.offset()
+                if topic in outlived:
+                    raise _Untrustworthy(
+                        f"it missed so much of changelog {topic} that deletions may have left it by compaction"
+                    )
+                records.setdefault(by_topic[topic], []).append((message.key(), message.value()))
+                offsets[by_topic[topic]] = message.offset()
             elif error.code() == KafkaError._PARTITION_EOF:
-                unfinished.discard(message.topic())
+                unfinished.discard(topic)
+            elif error.code() in _NO_SUCH_OFFSET:
+                raise _Untrustworthy(f"changelog {_who(topic, store)} does not have the offset after it: {error.str()}")
             elif error.code() not in _TRANSIENT:
                 raise RecoveryFailed(
-                    f"partition {partition}: changelog {message.topic()} cannot be read: {error.name()}: {error.str()}"
+                    f"partition {partition}: changelog {topic} cannot be read: {error.name()}: {error.str()}"
                 )
+        if records and not cancelled.is_set():
+            store.restore(records, offsets)
+
+
+def _position(topic: str, partition: int, offset: int) -> TopicPartition:
+    return TopicPartition(topic, partition, OFFSET_BEGINNING if offset < 0 else offset + 1)
+
+
+def _who(topic: str | None, store: PartitionStore) -> str:
+    at = {table.changelog_topic: store.offset(table) for table in store.tables}
+    return f"{topic} (store at {at[topic]})" if topic in at else f"of the store (at {at})"
 
 
 def _committed(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from streams.transport.errors import SettingsError
 
@@ -88,6 +90,12 @@ class StageSettings:
     come back to a rebalance; brokers that wait out the rebalance timeout on every join want them low.
     `transactional=False` is for brokers without transactions: outputs are flushed, then the input offset is
     committed, so a crash in between repeats a batch.
+
+    `store="rocksdb"` keeps tables under `store_folder/<app_id>/<partition>`: `store_cached_values` decoded values a
+    partition, and for all partitions together `store_cache_bytes` of blocks, of which at most `store_buffer_bytes`
+    are being written. A store that another process is giving up is waited for `store_lock_timeout`; one that knew all
+    longer ago than `store_keeps_up_within` (less than the changelogs' `delete.retention.ms`) is not caught up, but
+    made again.
     """
 
     transactional: bool = True
@@ -109,3 +117,16 @@ class StageSettings:
     producer_queue_records: int = 200_000
     compression: str = "none"
     group_instance_id: str | None = None
+    store: Literal["memory", "rocksdb"] = "memory"
+    store_folder: Path | None = None
+    store_cached_values: int = 10_000
+    store_cache_bytes: int = 128 * 1024 * 1024
+    store_buffer_bytes: int = 64 * 1024 * 1024
+    store_lock_timeout: float = 15.0
+    store_keeps_up_within: float = 12 * 3600.0
+
+    def __post_init__(self) -> None:
+        if self.store not in ("memory", "rocksdb"):
+            raise SettingsError(f"store is {self.store!r}; expected memory or rocksdb")
+        if self.store == "rocksdb" and self.store_folder is None:
+            raise SettingsError("store is 'rocksdb' and store_folder is not set; name the folder for the files")

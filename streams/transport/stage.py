@@ -23,20 +23,22 @@ from streams.transport.app import StageApp
 from streams.transport.driver import bootstrap_servers
 from streams.transport.errors import SettingsError
 from streams.transport.group import group_metadata
+from streams.transport.memory_store import MemoryPartition
 from streams.transport.partition import (
     BatchHandler,
     CommitReport,
     FetchedRecord,
     Membership,
     Partition,
-    Stores,
     TimerHandler,
 )
 from streams.transport.producer import FlushingProducer, PartitionProducer, TransactionalProducer
 from streams.transport.recovery import recover
 from streams.transport.settings import ClientSettings, StageSettings
-from streams.transport.table import MemoryStore, Table
-from streams.transport.topics import check_copartitioned
+from streams.transport.store import Origin, PartitionStore, Store
+from streams.transport.table import Table
+from streams.transport.topics import changelog_origin, check_copartitioned
+from streams.transport.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -80,18 +82,34 @@ class Stage:
         self._timers: list[_Timer] = []
         self._app: StageApp | None = None
         self._owned: dict[int, Partition] = {}
-        self._kept_stores: dict[int, Stores] = {}
+        self._kept_stores: dict[int, PartitionStore] = {}
+        self._new_store = self._store_maker()
+        self._origin = Origin(None, {})
         self._tasks: set[asyncio.Task[None]] = set()
         self._io_name = f"{app_id}-io"
         self._io = ThreadPoolExecutor(self.settings.io_threads, thread_name_prefix=self._io_name)
 
     # Declaring
 
-    def table(self, name: str, encode: Callable[[V], bytes], decode: Callable[[bytes], V]) -> Table[V]:
-        """Declare a table of immutable values, partitioned like the consumed topics."""
+    def table(
+        self,
+        name: str,
+        encode: Callable[[V], bytes],
+        decode: Callable[[bytes], V],
+        *,
+        watch: Watch[V] | None = None,
+        cached: bool = True,
+    ) -> Table[V]:
+        """Declare a table of immutable values, partitioned like the consumed topics.
+
+        With `watch`, `Transaction.due` and `sums` answer without going through the table. `cached=False` is for values
+        that are seldom read twice: on disk they stay encoded.
+        """
+        if not name or "\0" in name:
+            raise SettingsError(f"{self.app_id}: a table is named {name!r}; expected a name without NUL")
         if any(table.name == name for table in self._tables):
             raise SettingsError(f"{self.app_id}: table {name} is declared twice")
-        table = Table(name, f"{self.app_id}-{name}-changelog", encode, decode)
+        table = Table(name, f"{self.app_id}-{name}-changelog", encode, decode, watch, cached)
         self._tables.append(cast(Table[object], table))
         return table
 
@@ -149,10 +167,9 @@ class Stage:
                 left[topic] = behind if behind > 1 else 0
         return left
 
-    def stored(self, table: Table[V], partition: int) -> Mapping[bytes, V]:
-        """The committed contents of one owned partition of a table, to look at and never to change."""
-        store = self._owned[partition].stores[cast(Table[object], table)]
-        return cast(Mapping[bytes, V], store.values)
+    def stored(self, table: Table[V], partition: int) -> Store[V]:
+        """The committed contents of one owned partition of a table, to look at between transactions."""
+        return cast(Store[V], self._owned[partition].store.tables[cast(Table[object], table)])
 
     # Faust
 
@@ -226,17 +243,16 @@ class Stage:
     # Ownership, called by the transport's consumer and by the app
 
     async def on_start(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(
-            self._io,
-            check_copartitioned,
-            self._common(),
-            self.consumed_topics(),
-            self.changelog_topics(),
-            self.settings.request_timeout,
-        )
+        await asyncio.get_running_loop().run_in_executor(self._io, self._check_topics)
+
+    def _check_topics(self) -> None:
+        timeout = self.settings.request_timeout
+        check_copartitioned(self._common(), self.consumed_topics(), self.changelog_topics(), timeout)
+        if self.settings.store != "memory" and self._tables:
+            self._origin = changelog_origin(self._common(), self.changelog_topics(), timeout)
 
     def on_assigned(self, partitions: set[int], generation: int, member_id: str) -> None:
-        """Open every assigned partition; stores of partitions that stayed here only catch up."""
+        """Open every assigned partition; stores of partitions that stayed here, or come back, only catch up."""
         token = group_metadata(self.app_id, generation, member_id, self.settings.group_instance_id)
         self._owned = {
             number: self._new_partition(number, Membership(generation, token)) for number in sorted(partitions)
@@ -275,16 +291,17 @@ class Stage:
     async def _close_partitions(self) -> None:
         owned, self._owned = self._owned, {}
         await asyncio.gather(*(partition.close(self.settings.drain_timeout) for partition in owned.values()))
+        loop = asyncio.get_running_loop()
         for number, partition in owned.items():
-            if partition.is_settled:
-                self._kept_stores[number] = partition.stores
+            may_stay = await loop.run_in_executor(self._io, partition.store.release)
+            if may_stay and partition.is_settled:
+                self._kept_stores[number] = partition.store
 
     def _new_partition(self, number: int, membership: Membership) -> Partition:
-        stores = self._kept_stores.get(number) or {table: MemoryStore() for table in self._tables}
         partition = Partition(
             number,
             membership=membership,
-            stores=stores,
+            store=self._kept_stores.get(number) or self._new_store(number),
             producer=self._new_producer(number),
             io=self._io,
             recover=self._recover,
@@ -304,12 +321,29 @@ class Stage:
             return TransactionalProducer(name, self._common(), self.settings)
         return FlushingProducer(name, self._common(), self.settings)
 
-    def _recover(self, number: int, stores: Stores, cancelled: Event) -> Mapping[str, int]:
+    def _store_maker(self) -> Callable[[int], PartitionStore]:
+        bounds = self.settings
+        if bounds.store == "memory" or bounds.store_folder is None:
+            return lambda _: MemoryPartition(self._tables)
+        from streams.transport.rocks_store import RocksSettings, rocks_partitions  # loads a library: only where used
+
+        settings = RocksSettings(
+            folder=bounds.store_folder / self.app_id,
+            cached_values=bounds.store_cached_values,
+            lock_timeout=bounds.store_lock_timeout,
+            keeps_up_within=bounds.store_keeps_up_within,
+        )
+        return rocks_partitions(
+            self.app_id, self._tables, settings, bounds.store_cache_bytes, bounds.store_buffer_bytes
+        )
+
+    def _recover(self, number: int, store: PartitionStore, cancelled: Event) -> Mapping[str, int]:
+        store.open(self._origin)
         return recover(
             common=self._common(),
             group_id=self.app_id,
             partition=number,
-            stores=stores,
+            store=store,
             input_topics=self.consumed_topics(),
             stall_timeout=self.settings.recovery_stall_timeout,
             cancelled=cancelled,

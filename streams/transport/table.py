@@ -1,15 +1,17 @@
-"""Tables: named, partitioned state with a changelog, and the store that holds one partition of one.
+"""Tables: named, partitioned state with a changelog.
 
-A table only knows its names and its codec. A store only holds what a committed transaction or the changelog wrote:
-nobody writes to it while a handler runs.
+A table knows its names, its codec and what of it is watched; where its partitions are kept is the business of
+`store`, and of the modules that implement it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
+
+from streams.transport.watch import Watch
 
 V = TypeVar("V")
 
@@ -31,30 +33,6 @@ class Table(Generic[V]):
     changelog_topic: str
     encode: Callable[[V], bytes]
     decode: Callable[[bytes], V]
-
-
-@dataclass(slots=True)
-class MemoryStore(Generic[V]):
-    """One partition of a table in memory, decoded, as of `applied_offset` of its changelog (-1: nothing yet)."""
-
-    values: dict[bytes, V] = field(default_factory=dict)
-    applied_offset: int = -1
-
-    def get(self, key: bytes) -> V | None:
-        return self.values.get(key)
-
-    def items(self) -> Iterator[tuple[bytes, V]]:
-        return iter(self.values.items())
-
-    def apply(self, changes: Mapping[bytes, V | Deleted], changelog_offset: int) -> None:
-        """Take in what a committed transaction changed; its last changelog record has `changelog_offset`."""
-        for key, value in changes.items():
-            self.restore(key, value)
-        self.applied_offset = changelog_offset
-
-    def restore(self, key: bytes, value: V | Deleted) -> None:
-        """Take in one changelog record."""
-        if isinstance(value, Deleted):
-            self.values.pop(key, None)
-        else:
-            self.values[key] = value
+    watch: Watch[V] | None = None
+    cached: bool = True
+    """Whether a store on disk keeps values that were used lately decoded in memory."""

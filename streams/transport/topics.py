@@ -5,12 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from streams.transport.errors import TopicsNotReady
+from streams.transport.store import Origin
 
 log = logging.getLogger(__name__)
+
+
+def changelog_origin(common: Mapping[str, str], changelogs: Sequence[str], timeout: float) -> Origin:
+    """Return which cluster and which topics the changelogs are; the topics exist. Raises TopicsNotReady."""
+    client = AdminClient({**common, "logger": log})
+    try:
+        cluster_id = client.list_topics(timeout=timeout).cluster_id
+        described = client.describe_topics(TopicCollection(list(changelogs)), request_timeout=timeout)
+        topic_ids = {topic: future.result().topic_id for topic, future in described.items()}
+    except KafkaException as failure:
+        raise TopicsNotReady(f"changelogs {', '.join(changelogs)} cannot be described: {failure.args[0]}") from failure
+    return Origin(cluster_id, {topic: None if found is None else str(found) for topic, found in topic_ids.items()})
 
 
 def check_copartitioned(

@@ -6,14 +6,17 @@ knows no client; committing it is the partition's work. A handler that raises le
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import TypeVar, cast
 
 from streams.transport.records import Headers, Output
-from streams.transport.table import Deleted, MemoryStore, Table
+from streams.transport.store import Store
+from streams.transport.table import Deleted, Table
+from streams.transport.watch import Count
 
 V = TypeVar("V")
-Stores = Mapping[Table[object], MemoryStore[object]]
+Stores = Mapping[Table[object], Store[object]]
 Changes = dict[bytes, object | Deleted]
 
 
@@ -71,6 +74,33 @@ class Transaction:
         changed = dict(self._changes.get(known, {}))
         return cast("Iterator[tuple[bytes, V]]", _merged(self._stores[known], changed))
 
+    def scan(self, table: Table[V], start: bytes = b"", stop: bytes | None = None) -> Iterator[tuple[bytes, V]]:
+        """Keys from `start` up to and without `stop` (None: to the end) in their order, as `items` sees them."""
+        known = cast(Table[object], table)
+        changed = {
+            key: value
+            for key, value in self._changes.get(known, {}).items()
+            if start <= key and (stop is None or key < stop)
+        }
+        return cast("Iterator[tuple[bytes, V]]", _merged_in_order(self._stores[known].scan(start, stop), changed))
+
+    def due(self, table: Table[V], at: float, limit: int) -> list[bytes]:
+        """The keys of a watched table whose time (seconds since the epoch) has come, longest due first.
+
+        As of the last commit: what this transaction has changed itself does not count yet.
+        """
+        index = self._stores[cast(Table[object], table)].index
+        if index is None:
+            raise KeyError(f"table {table.name} is not watched; declare it with a watch")
+        return index.due(at, limit)
+
+    def sums(self, table: Table[V]) -> Mapping[str, Count]:
+        """The sums of what a watched table counts, as of the last commit; a name without a sum is absent."""
+        index = self._stores[cast(Table[object], table)].index
+        if index is None:
+            raise KeyError(f"table {table.name} is not watched; declare it with a watch")
+        return index.sums
+
     @property
     def outputs(self) -> list[Output]:
         return self._outputs
@@ -93,7 +123,24 @@ class Transaction:
         return changes
 
 
-def _merged(store: MemoryStore[object], changed: Changes) -> Iterator[tuple[bytes, object]]:
+def _merged_in_order(stored: Iterator[tuple[bytes, object]], changed: Changes) -> Iterator[tuple[bytes, object]]:
+    ordered = deque(sorted(changed))
+    for key, value in stored:
+        while ordered and ordered[0] < key:
+            yield from _present(ordered.popleft(), changed)
+        if key not in changed:
+            yield key, value
+    for key in ordered:
+        yield from _present(key, changed)
+
+
+def _present(key: bytes, changed: Changes) -> Iterator[tuple[bytes, object]]:
+    value = changed[key]
+    if not isinstance(value, Deleted):
+        yield key, value
+
+
+def _merged(store: Store[object], changed: Changes) -> Iterator[tuple[bytes, object]]:
     for key, value in store.items():
         if key not in changed:
             yield key, value

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from streams.transport import Batch, Stage, StageSettings, Transaction, run_worker
 
@@ -29,7 +30,7 @@ class Job:
     transactional: bool = True
     poison: bool = False
     stall_partition: int | None = None
-    settings: dict[str, float] = field(default_factory=dict)
+    settings: dict[str, float | str] = field(default_factory=dict)
 
 
 def say(**event: object) -> None:
@@ -39,7 +40,10 @@ def say(**event: object) -> None:
 
 
 def build(job: Job) -> Stage:
-    settings = StageSettings(transactional=job.transactional, **job.settings)  # type: ignore[arg-type]
+    bounds = dict(job.settings)
+    if "store_folder" in bounds:
+        bounds["store_folder"] = Path(str(bounds["store_folder"]))  # type: ignore[assignment]
+    settings = StageSettings(transactional=job.transactional, **bounds)  # type: ignore[arg-type]
     stage = Stage(job.app_id, job.broker, settings=settings)
     counts = stage.table("counts", encode=lambda count: b"%d" % count, decode=int)
     handled = 0

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.transport.table import Deleted, MemoryStore, Table
+from streams.transport.memory_store import MemoryStore
+from streams.transport.table import Deleted, Table
 from streams.transport.transaction import Transaction
 
 KEYS = st.sampled_from([b"a", b"b", b"c"])
@@ -33,10 +34,13 @@ def test_reads_see_the_transactions_own_writes_and_the_store_stays_as_it_was(
             tx.put(t, key, value)
             model[key] = value
     assert dict(tx.items(t)) == model
+    assert list(tx.scan(t)) == sorted(model.items())
+    assert list(tx.scan(t, b"b", b"c")) == [item for item in model.items() if item[0] == b"b"]
     assert {key: tx.get(t, key) for key in (b"a", b"b", b"c")} == {key: model.get(key) for key in (b"a", b"b", b"c")}
     assert store.values == stored
     for changed in tx.changes.values():
-        store.apply(changed, 7)
+        for key, change in changed.items():
+            store.put(key, change)
     assert store.values == model
 
 
