@@ -68,6 +68,18 @@ class Parked(Struct, frozen=True):
     """Where it was read, without the payload."""
 
 
+class PendingPosting(Struct, frozen=True):
+    """A released posting without a final answer; `held` waits for an operator and is not resent."""
+
+    posting: ErpPosting
+    event: CommercialEvent
+    sent_at: dt.datetime
+    attempts: int = 1
+    held: bool = False
+    ends: ProcessingStatus = ProcessingStatus.POSTED
+    """What the event ends as when this is its last open posting; EXCEPTION when another step of it has failed."""
+
+
 class InFlight(Struct, frozen=True):
     """An admitted event (or a step of one) on its way, in order of admission.
 
@@ -84,12 +96,17 @@ class InFlight(Struct, frozen=True):
     answer: RevenueAccepted | RevenueRejected | None = None
     reverses: CommercialEvent | None = None
     """The event whose effect this step takes back: a correction or a compensation."""
-    refused: tuple[JournalLine, ...] = ()
-    """Journal of what is taken back when the ERP never took it: only its share in the position is put right there."""
+    withdrawn: PendingPosting | None = None
+    """Posting of what is taken back that the ERP has refused: not to be posted any more, unless this step fails."""
     ends: ProcessingStatus = ProcessingStatus.POSTED
     """What the event ends as when this is its last open step; EXCEPTION when another step of it has failed."""
     told: bool = False
     """Whether an exception says already what holds back its effect."""
+
+    @property
+    def refused(self) -> tuple[JournalLine, ...]:
+        """Journal that the ERP never took: only its share in the contract's position is put right there."""
+        return self.withdrawn.posting.body.lines if self.withdrawn is not None else ()
 
     @property
     def compensates(self) -> bool:
@@ -99,18 +116,6 @@ class InFlight(Struct, frozen=True):
     @property
     def done(self) -> bool:
         return self.command is None or self.answer is not None
-
-
-class PendingPosting(Struct, frozen=True):
-    """A released posting without a final answer; `held` waits for an operator and is not resent."""
-
-    posting: ErpPosting
-    event: CommercialEvent
-    sent_at: dt.datetime
-    attempts: int = 1
-    held: bool = False
-    ends: ProcessingStatus = ProcessingStatus.POSTED
-    """What the event ends as when this is its last open posting; EXCEPTION when another step of it has failed."""
 
 
 class Contract(Struct, frozen=True, omit_defaults=True):

@@ -45,16 +45,18 @@ from streams.core.decision import (
     RevenueAnswered,
     TimePassed,
 )
+from streams.core.erp_answers import erp_answered
 from streams.core.journals import MappingMissing
 from streams.core.money import ZERO
 from streams.core.operators import asked
 from streams.core.overdue import give_up_next, overdue
-from streams.core.policy import Policy, RejectionPolicy
+from streams.core.policy import Policy
 from streams.core.postings import postings
 from streams.core.steps import (
     billed_by,
     corrects,
     fail,
+    finished,
     reject,
     remember,
     restore,
@@ -76,10 +78,6 @@ from streams.records import (
     PaymentReceived,
     PeriodClosed,
     PeriodOpened,
-    PostingAccepted,
-    PostingAck,
-    PostingRejected,
-    PostJournal,
     ProcessingStatus,
     RefundIssued,
     RevenueAccepted,
@@ -99,7 +97,7 @@ def decide(contract: Contract, given: Input, memory: Memory, policy: Policy) -> 
         case RevenueAnswered(ack=ack):
             _revenue_answered(turn, ack)
         case ErpAnswered(ack=ack):
-            _erp_answered(turn, ack)
+            erp_answered(turn, ack)
         case OperatorAsked(command=command):
             asked(turn, command)
             _release(turn)
@@ -353,7 +351,7 @@ def _go_on(turn: Turn, step: InFlight) -> None:
     if corrects(step):
         _send(turn, step.event, step.posting_date)
     else:
-        _finished(turn, step.event, step.ends)
+        finished(turn, step.event, step.ends)
 
 
 def _accepted(turn: Turn, step: InFlight) -> None:
@@ -398,17 +396,6 @@ def _post(turn: Turn, step: InFlight, released: tuple[ErpPosting, ...]) -> None:
         )
 
 
-def _finished(turn: Turn, event: CommercialEvent, ends: ProcessingStatus) -> None:
-    """An event ends when none of its steps and postings is open any more; that one of them failed is told already."""
-    contract = turn.contract
-    if any(step.event.event_id == event.event_id for step in contract.queue):
-        return
-    if any(pending.event.event_id == event.event_id for pending in contract.postings):
-        return
-    if ends is not ProcessingStatus.EXCEPTION:
-        turn.outcome(event, ends)
-
-
 def _rejected(turn: Turn, step: InFlight, answer: RevenueRejected) -> None:
     event = step.event
     turn.audit(
@@ -421,75 +408,6 @@ def _rejected(turn: Turn, step: InFlight, answer: RevenueRejected) -> None:
     if step.reverses is None:
         reject(turn, event)
     else:
-        restore(turn, step.reverses)
+        restore(turn, step)
     cause = RootCause.TREATMENT_DISPUTE if "treatment" in answer.code.lower() else RootCause.REVENUE_REJECTED
     fail(turn, event, cause, f"revenue recognition refused: {answer.reason}")
-
-
-# --- the ERP answers -------------------------------------------------------------------------------------------------
-
-
-def _erp_answered(turn: Turn, ack: PostingAck) -> None:
-    for pending in turn.contract.postings:
-        if pending.posting.command_id == ack.command_id:
-            match ack.body:
-                case PostingAccepted(document_number=number):
-                    _posted(turn, pending, number)
-                case PostingRejected() as rejection:
-                    _refused(turn, pending, rejection)
-                case _ as unreachable:
-                    assert_never(unreachable)
-            return
-    # Not pending: an answer to a posting sent twice. It took effect the first time.
-
-
-def _posted(turn: Turn, pending: PendingPosting, document_number: str) -> None:
-    turn.change(
-        postings=tuple(other for other in turn.contract.postings if other is not pending),
-        postings_accepted=turn.contract.postings_accepted + 1,
-    )
-    turn.audit(
-        AuditAction.POSTED,
-        pending.event,
-        ProcessingStatus.POSTED,
-        command_id=pending.posting.command_id,
-        detail=f"{pending.posting.legal_entity} {document_number}",
-        context=pending.posting.context,
-    )
-    _finished(turn, pending.event, pending.ends)
-
-
-def _refused(turn: Turn, pending: PendingPosting, rejection: PostingRejected) -> None:
-    posting = pending.posting
-    turn.audit(
-        AuditAction.POSTING_REJECTED,
-        pending.event,
-        ProcessingStatus.EXCEPTION,
-        command_id=posting.command_id,
-        detail=f"{rejection.code}: {rejection.reason}",
-    )
-    if rejection.retryable or pending.held:
-        return  # stays pending: time sends it again, and raises the exception after the last attempt
-    turn.exception(
-        RootCause.CLOSED_PERIOD if rejection.code == "closed_period" else RootCause.POSTING_REJECTED,
-        pending.event,
-        f"the ERP refused {posting.legal_entity} {posting.posting_date}: {rejection.reason}",
-        subject=posting.command_id,
-    )
-    held = tuple(replace(other, held=True) if other is pending else other for other in turn.contract.postings)
-    turn.change(postings=held)
-    turn.outcome(pending.event, ProcessingStatus.EXCEPTION)
-    if turn.policy.erp_rejection is not RejectionPolicy.COMPENSATE or not _is_billing(pending):
-        return
-    document = turn.document(transaction_key(pending.event.context.source_transaction_id))
-    if document is None or document.void or document.event.event_id != pending.event.event_id:
-        return
-    reason = f"the ERP refused the posting: {rejection.code}"
-    take_back(turn, pending.event, document, posting.posting_date, reason, compensates=True)
-
-
-def _is_billing(pending: PendingPosting) -> bool:
-    """Only billing can be taken back in revenue recognition."""
-    return isinstance(pending.event.body, InvoiceIssued | CreditIssued) and isinstance(
-        pending.posting.body, PostJournal
-    )

@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from streams.core.commands import reversal_command
-from streams.core.contract import Document, InFlight, changes_version, invoice_key, transaction_key
+from streams.core.contract import Document, InFlight, PendingPosting, changes_version, invoice_key, transaction_key
 from streams.core.journals import net_of
 from streams.core.money import ZERO
 from streams.core.turn import Turn
@@ -17,7 +17,6 @@ from streams.records import (
     CommercialEvent,
     CreditIssued,
     InvoiceIssued,
-    JournalLine,
     PeriodClosed,
     PeriodOpened,
     PostJournal,
@@ -60,7 +59,7 @@ def take_back(
     What the ERP has refused, and holds for an operator, is withdrawn: it must not be posted any more.
     """
     void(turn, document)
-    refused = _withdraw(turn, document.event)
+    withdrawn = _withdraw(turn, document.event)
     command = reversal_command(turn.contract.contract_id, cause, document.event, reason)
     step = InFlight(
         event=cause,
@@ -68,18 +67,18 @@ def take_back(
         posting_date=day,
         sent_at=turn.at,
         reverses=document.event,
-        refused=refused,
+        withdrawn=withdrawn,
         ends=ProcessingStatus.COMPENSATED if compensates else ProcessingStatus.POSTED,
     )
     start(turn, step)
 
 
-def _withdraw(turn: Turn, event: CommercialEvent) -> tuple[JournalLine, ...]:
+def _withdraw(turn: Turn, event: CommercialEvent) -> PendingPosting | None:
     for pending in turn.contract.postings:
         if pending.held and pending.event.event_id == event.event_id and isinstance(pending.posting.body, PostJournal):
             turn.change(postings=tuple(other for other in turn.contract.postings if other is not pending))
-            return pending.posting.body.lines
-    return ()
+            return pending
+    return None
 
 
 def fail(
@@ -138,12 +137,28 @@ def reject(turn: Turn, event: CommercialEvent) -> None:
             turn.remember_document(key, replace(known, rejected=True))
 
 
-def restore(turn: Turn, event: CommercialEvent) -> None:
-    """A document whose reversal was refused stands as before."""
-    for key in _keys(event):
+def restore(turn: Turn, step: InFlight) -> None:
+    """The reversal of a document was refused: the document stands as before, and what was withdrawn waits again."""
+    taken_back = step.reverses
+    if taken_back is None:
+        return
+    for key in _keys(taken_back):
         known = turn.document(key)
-        if known is not None and known.event.event_id == event.event_id:
+        if known is not None and known.event.event_id == taken_back.event_id:
             turn.remember_document(key, replace(known, void=False))
+    if step.withdrawn is not None:
+        turn.change(postings=(*turn.contract.postings, step.withdrawn))
+
+
+def finished(turn: Turn, event: CommercialEvent, ends: ProcessingStatus) -> None:
+    """An event ends when none of its steps and postings is open any more; that one of them failed is told already."""
+    contract = turn.contract
+    if any(step.event.event_id == event.event_id for step in contract.queue):
+        return
+    if any(pending.event.event_id == event.event_id for pending in contract.postings):
+        return
+    if ends is not ProcessingStatus.EXCEPTION:
+        turn.outcome(event, ends)
 
 
 def corrects(step: InFlight) -> bool:

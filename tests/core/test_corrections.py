@@ -165,6 +165,23 @@ def test_a_correction_whose_reversal_is_refused_takes_no_effect_and_what_it_corr
     assert (desk.contract.queue, desk.contract.parked) == ((), ())
 
 
+def test_a_posting_that_waits_for_an_operator_still_waits_when_its_reversal_is_refused() -> None:
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1", billed("1200.00"))))
+    desk.settle()
+    desk.arrive(event("cut", credit("C1", billed("120.00"), of="I1", effect=CreditEffect.PRICE_REDUCTION)))
+    desk.answer(desk.commands[-1])
+    held = desk.postings[-1]
+    desk.book(held, NOT_BALANCED)
+    desk.ask(OperatorAction.REVERSE, "T-cut")
+    desk.settle()
+    assert [pending.held for pending in desk.contract.postings] == [True]
+    desk.ask(OperatorAction.RETRY, held.command_id)
+    desk.book(held)
+    assert balances(desk) == amounts(a1100="1080", a2100="-1080")
+    assert desk.contract.postings == ()
+
+
 # --- revenue recognition refuses
 
 
