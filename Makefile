@@ -18,7 +18,7 @@ exit $$status
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers test check demo clean
+.PHONY: help setup servers test check demo chaos clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ check: $(SETUP_STAMP) ## style, types, import rules
 
 demo: $(SETUP_STAMP) ## play the scenario through all stages; KEEP=1 leaves it running
 	$(BIN)/tieout demo $(if $(KEEP),--keep)
+
+chaos: servers ## kill, freeze, cut and lose, 200 faults; SEED=, FAULTS=, BROKERS=1|3 (docs/chaos.md)
+	$(call step,chaos,$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)))
 
 clean: ## remove everything that setup, tests and builds made here
 	rm -rf $(VENV) .work build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
