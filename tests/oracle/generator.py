@@ -201,14 +201,22 @@ def _meet(stories: Sequence[Story], wanted: int, random: Random) -> None:
                 kept.update(chain)
                 story.told.extend(chain)
                 total += len(chain)
+    billed = [(story, invoice) for story in order if (invoice := _an_invoice(story)) is not None]
+    if total < wanted and not billed:
+        raise ValueError(f"{wanted} events are wanted and {total} can be told; no invoice is there to be paid further")
     while total < wanted:
-        story = order[total % len(order)]
+        story, invoice = billed[total % len(billed)]
         date = min(END, max(draft.at for draft in story.told) // DAY + 1)
-        body = payment_body(story, "on account", random.randint(100, 5000))
+        body = payment_body(story, invoice, random.randint(100, 5000))
         body["payment_id"] = f"{body['payment_id']}-{total}"
         at = date * DAY + random.randint(480, 1080)
         story.told.append(Draft("PaymentReceived", body, at, date, story.version_at(at), story.billing))
         total += 1
+
+
+def _an_invoice(story: Story) -> str | None:
+    """Return the number of an invoice of the story, or None when it has none."""
+    return next((str(draft.body["invoice_id"]) for draft in story.told if draft.kind == "InvoiceIssued"), None)
 
 
 def _number(story: Story) -> None:
