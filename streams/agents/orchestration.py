@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 from collections.abc import Iterable
 from functools import cache
 
@@ -27,6 +28,7 @@ from streams.core.decision import (
     RevenueAnswered,
     TimePassed,
 )
+from streams.core.exceptions import exception_record
 from streams.core.orchestration import decide
 from streams.core.overdue import next_due
 from streams.core.periods import PeriodBook, after_period_event, concerns
@@ -46,6 +48,8 @@ from streams.records import (
     ProcessingStatus,
     RevenueAck,
     RevenueCommand,
+    RootCause,
+    SourceRecord,
 )
 from streams.topics import (
     AUDIT_TRAIL,
@@ -58,6 +62,8 @@ from streams.topics import (
     REVENUE_COMMANDS,
 )
 from streams.transport import Batch, Headers, Stage, Table, Transaction
+
+log = logging.getLogger(__name__)
 
 STAGE = "orchestration"
 TICK_SECONDS = 1.0
@@ -120,15 +126,16 @@ class Orchestration:
     async def on_events(self, batch: Batch, transaction: Transaction) -> None:
         """Commercial events: to their contract, or for period events to every contract concerned."""
         touched: set[str] = set()
+        closed = self._closed(transaction)
         for number, (record, event) in enumerate(self._outbox.read(transaction, batch, CommercialEvent)):
             await _breathe(number)
-            arrival = EventArrived(
-                event=event, source=source_of(batch, record), at=now(), closed=self._closed(transaction)
-            )
+            source = source_of(batch, record)
+            arrival = EventArrived(event=event, source=source, at=now(), closed=closed)
             if isinstance(event.body, PeriodClosed | PeriodOpened):
                 await self._period(transaction, arrival, record.headers, touched)
+                closed = self._closed(transaction)
             else:
-                self._decide(transaction, event.context.contract_id, arrival, record.headers, touched)
+                self._decide(transaction, event.context.contract_id, arrival, record.headers, touched, source)
         self._tell(transaction, touched)
 
     async def on_revenue_acks(self, batch: Batch, transaction: Transaction) -> None:
@@ -138,7 +145,8 @@ class Orchestration:
             await _breathe(number)
             given = RevenueAnswered(ack=ack, at=now())
             self._measure_amendment(transaction, ack, given.at)
-            self._decide(transaction, ack.context.contract_id, given, record.headers, touched)
+            source = source_of(batch, record)
+            self._decide(transaction, ack.context.contract_id, given, record.headers, touched, source)
         self._tell(transaction, touched)
 
     async def on_posting_acks(self, batch: Batch, transaction: Transaction) -> None:
@@ -149,7 +157,9 @@ class Orchestration:
             if isinstance(ack.body, PostingRejected):
                 metrics.FAILED_POSTINGS.labels(ack.body.code, str(ack.body.retryable).lower()).inc()
             given = ErpAnswered(ack=ack, at=now())
-            self._decide(transaction, ack.context.contract_id, given, record.headers, touched)
+            self._measure_posting(transaction, ack, given.at)
+            source = source_of(batch, record)
+            self._decide(transaction, ack.context.contract_id, given, record.headers, touched, source)
         self._tell(transaction, touched)
 
     async def on_operator_commands(self, batch: Batch, transaction: Transaction) -> None:
@@ -157,7 +167,8 @@ class Orchestration:
         touched: set[str] = set()
         for record, command in self._outbox.read(transaction, batch, OperatorCommand):
             given = OperatorAsked(command=command, at=now())
-            self._decide(transaction, command.contract_id, given, record.headers, touched)
+            source = source_of(batch, record)
+            self._decide(transaction, command.contract_id, given, record.headers, touched, source)
         self._tell(transaction, touched)
 
     async def on_tick(self, partition: int, transaction: Transaction) -> None:
@@ -181,11 +192,24 @@ class Orchestration:
     # --- one decision
 
     def _decide(
-        self, transaction: Transaction, contract_id: str, given: Input, cause: Headers, touched: set[str]
+        self,
+        transaction: Transaction,
+        contract_id: str,
+        given: Input,
+        cause: Headers,
+        touched: set[str],
+        source: SourceRecord | None = None,
     ) -> None:
         key = contract_id.encode()
         contract = transaction.get(self._tables.contracts, key) or Contract(contract_id=contract_id)
-        decision = decide(contract, given, TableMemory(self._tables, transaction), self._policy)
+        try:
+            decision = decide(contract, given, TableMemory(self._tables, transaction), self._policy)
+        except Exception as failure:
+            # A record on which the core fails must stop neither its partition nor disappear: nothing of the decision
+            # has taken effect, so the record becomes an exception that keeps it, and the contract stays as it was.
+            log.exception("contract %s: the decision on %s failed", contract_id, type(given).__name__)
+            self._set_aside(transaction, contract, given, failure, cause, source)
+            return
         if decision.contract is not contract:
             transaction.put(self._tables.contracts, key, decision.contract)
             touched.add(contract_id)
@@ -206,6 +230,31 @@ class Orchestration:
                 metrics.COMMANDS_RESENT.inc()
         for outcome in decision.outcomes:
             _outcomes(outcome.event_type, outcome.status).inc()
+
+    def _set_aside(
+        self,
+        transaction: Transaction,
+        contract: Contract,
+        given: Input,
+        failure: Exception,
+        cause: Headers,
+        source: SourceRecord | None,
+    ) -> None:
+        where = f"{source.topic}/{source.partition}/{source.offset}" if source is not None else "the clock"
+        exception = exception_record(
+            self._policy.exceptions[RootCause.STATE_CORRUPTION],
+            RootCause.STATE_CORRUPTION,
+            event_id=given.event.event_id if isinstance(given, EventArrived) else "",
+            context=contract_status(contract, given.at).context,
+            subject=f"{contract.contract_id} {where}",
+            message=(
+                f"{where}: the decision failed with {type(failure).__name__}: {failure}; the contract is unchanged. "
+                "Report it with this record, and replay the record when it is mended"
+            ),
+            at=given.at,
+            source=source,
+        )
+        self._outbox.send_exception(transaction, exception, cause)
 
     def _tell(self, transaction: Transaction, touched: Iterable[str]) -> None:
         """Publish the status of the contracts that a batch changed, once each."""
@@ -234,9 +283,15 @@ class Orchestration:
         for number, (_, contract) in enumerate(transaction.items(self._tables.contracts)):
             await _breathe(number)
             if concerns(event, contract):
-                self._decide(transaction, contract.contract_id, arrival, cause, touched)
+                self._decide(transaction, contract.contract_id, arrival, cause, touched, arrival.source)
 
     # --- measures
+
+    def _measure_posting(self, transaction: Transaction, ack: PostingAck, at: dt.datetime) -> None:
+        contract = transaction.get(self._tables.contracts, ack.context.contract_id.encode())
+        for pending in contract.postings if contract is not None else ():
+            if pending.posting.command_id == ack.command_id:
+                metrics.POSTING_ACK_SECONDS.observe((at - pending.sent_at).total_seconds())
 
     def _measure_amendment(self, transaction: Transaction, ack: RevenueAck, at: dt.datetime) -> None:
         contract = transaction.get(self._tables.contracts, ack.context.contract_id.encode())
