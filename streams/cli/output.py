@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -33,8 +34,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def console() -> Console:
-    """Return where people read; what is not a terminal, a file or a pipe, gets lines wide enough for the tables."""
-    return Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    """Return where people read; a file or a pipe gets lines wide enough for the tables, unless COLUMNS says otherwise."""
+    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=_WIDTH)
 
 
 def fail(message: str, code: int) -> NoReturn:
