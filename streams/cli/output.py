@@ -34,7 +34,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def console() -> Console:
-    """Return where people read; a file or a pipe gets lines wide enough for the tables, unless COLUMNS says otherwise."""
+    """Return where people read; a file or a pipe gets lines wide enough for tables, unless COLUMNS is set."""
     return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=_WIDTH)
 
 
