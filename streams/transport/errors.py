@@ -35,6 +35,10 @@ class CommitFailed(TransportError):
     """A transaction was not committed: neither outputs, state nor input offsets of its batch took effect."""
 
 
+class CommitUnanswered(TransportError):
+    """A commit has not come back within its bound: it took effect or not, and only the broker knows."""
+
+
 class OwnershipLost(CommitFailed):
     """Another worker has taken over this partition; this one must not go on."""
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
+from streams.transport.errors import CommitUnanswered
 from streams.transport.producer import ChangelogWrite, PartitionProducer
 from streams.transport.records import Batch, Record
 from streams.transport.store import PartitionStore, Written
@@ -74,6 +75,7 @@ class Partition:
         producer: PartitionProducer,
         io: Executor,
         recover: Recover,
+        longest_commit: float,
         commit_offset: OffsetCommit | None,
         on_commit: Callable[[CommitReport], None] | None,
     ) -> None:
@@ -83,6 +85,7 @@ class Partition:
         self._producer = producer
         self._io = io
         self._recover = recover
+        self._longest_commit = longest_commit
         self._commit_offset = commit_offset
         self._on_commit = on_commit
         #: Batches that were handed over and are not done.
@@ -209,7 +212,16 @@ class Partition:
             self._on_commit(report)
 
     async def _commit(self, transaction: Transaction, input_offsets: Mapping[str, int]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._io, self._write, transaction, input_offsets)
+        writing = asyncio.get_running_loop().run_in_executor(self._io, self._write, transaction, input_offsets)
+        try:
+            async with asyncio.timeout(self._longest_commit):
+                await writing
+        except TimeoutError as late:
+            # librdkafka's send_offsets_to_transaction can wait for ever, whatever time it is given (its issue 5456).
+            raise CommitUnanswered(
+                f"partition {self.number}: a commit has not come back within {self._longest_commit:g} s; its outcome "
+                "is not known here, the partition's next owner learns it from the broker"
+            ) from late
         self._next_offsets.update(input_offsets)
         if self._commit_offset is not None:
             for topic, offset in input_offsets.items():

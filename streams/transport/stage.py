@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 V = TypeVar("V")
 SCHEME = "tieout"
 _IDLE_THREAD_SECONDS = 0.5
+# Beyond its own timeout a commit may still try to abort its transaction.
+_COMMIT_GRACE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,7 @@ class Stage:
             producer=self._new_producer(number),
             io=self._io,
             recover=self._recover,
+            longest_commit=self.settings.commit_timeout + _COMMIT_GRACE_SECONDS,
             on_commit=self._on_commit,
             commit_offset=None if self.settings.transactional else self.app.consumer.commit_offset,
         )

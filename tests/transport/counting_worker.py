@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.transport import Batch, Stage, StageSettings, Transaction, run_worker
+from streams.transport import Batch, ClientSettings, Stage, StageSettings, Transaction, run_worker
 
 POISON = b"poison"
 
@@ -30,6 +30,7 @@ class Job:
     transactional: bool = True
     poison: bool = False
     stall_partition: int | None = None
+    client: dict[str, str] = field(default_factory=dict)
     settings: dict[str, float | str] = field(default_factory=dict)
 
 
@@ -44,7 +45,8 @@ def build(job: Job) -> Stage:
     if "store_folder" in bounds:
         bounds["store_folder"] = Path(str(bounds["store_folder"]))  # type: ignore[assignment]
     settings = StageSettings(transactional=job.transactional, **bounds)  # type: ignore[arg-type]
-    stage = Stage(job.app_id, job.broker, settings=settings)
+    client_settings = ClientSettings.from_mapping(job.client)
+    stage = Stage(job.app_id, job.broker, client_settings=client_settings, settings=settings)
     counts = stage.table("counts", encode=lambda count: b"%d" % count, decode=int)
     handled = 0
 

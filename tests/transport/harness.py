@@ -186,6 +186,11 @@ def eventually(holds: Callable[[], bool], what: str, seconds: float = 30.0) -> N
         time.sleep(0.1)
 
 
+def drained(bench: Bench, seconds: float = 40.0) -> None:
+    """Wait until every input record is covered by a committed offset."""
+    eventually(lambda: bench.input_left() == 0, "every input record is covered by a committed offset", seconds)
+
+
 class Worker:
     """A counting worker as a process; leaving the `with` block kills what still runs."""
 

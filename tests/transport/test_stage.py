@@ -17,16 +17,13 @@ from tests.transport.harness import (
     PARTITIONS,
     TARGET_PARTITIONS,
     Bench,
+    drained,
     eventually,
     read_committed,
     records_for,
 )
 
 ALL = list(range(PARTITIONS))
-
-
-def drained(bench: Bench, seconds: float = 40.0) -> None:
-    eventually(lambda: bench.input_left() == 0, "every input record is covered by a committed offset", seconds)
 
 
 @pytest.fixture
