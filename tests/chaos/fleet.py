@@ -37,6 +37,17 @@ class End:
     code: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A process that was told to stop by SIGTERM."""
+
+    at: float
+    name: str
+    code: int
+    """0 for an orderly stop; negative: the signal that ended it, SIGKILL when it did not stop in time."""
+    seconds: float
+
+
 @dataclass
 class Process:
     """One process of one stage; `lock` is held by the fault that strikes it."""
@@ -85,18 +96,19 @@ class Process:
             self.child.kill()
             self.child.wait()
 
-    def stop(self) -> float:
-        """Ask it to stop, end it when it does not, and return how long it took."""
+    def stop(self) -> Stop | None:
+        """Ask it to stop, end it when it does not; None when it did not run."""
         self.wanted = False
-        asked = time.monotonic()
-        if self.child is not None and self.child.poll() is None:
-            self.child.terminate()
-            try:
-                self.child.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.child.kill()
-                self.child.wait()
-        return time.monotonic() - asked
+        if self.child is None or self.child.poll() is not None:
+            return None
+        at, asked = time.time(), time.monotonic()
+        self.child.terminate()
+        try:
+            self.child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+        return Stop(at, self.name, self.child.returncode, time.monotonic() - asked)
 
 
 class Fleet:

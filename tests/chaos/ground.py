@@ -73,6 +73,9 @@ def prepared(folder: Path, *, registry: str, database: str, brokers: int = 1) ->
             "TIEOUT_PARTITIONS": str(_PARTITIONS),
             "TIEOUT_SESSION_TIMEOUT": f"{SESSION_SECONDS:g}",
             "TIEOUT_REBALANCE_TIMEOUT": "8",
+            # Shorter than in production: a commit that never comes back ends its worker after these and 15 seconds.
+            "TIEOUT_COMMIT_TIMEOUT": "20",
+            "TIEOUT_TRANSACTION_TIMEOUT": "20",
             "TIEOUT_REPLICATION_FACTOR": str(min(brokers, 3)),
         }
         settings = _settings(environment)

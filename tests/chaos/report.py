@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from streams.records import AuditAction
-from tests.chaos.fleet import End
+from tests.chaos.fleet import End, Stop
 from tests.chaos.schedule import Fault, Kind
 from tests.chaos.strikes import Struck
 from tests.chaos.verdict import Evidence, Verdict
@@ -23,6 +23,16 @@ class Recovery(msgspec.Struct, frozen=True):
 
     median: float
     longest: float
+
+
+class Stops(msgspec.Struct, frozen=True):
+    """Stops that ended alike; seconds."""
+
+    times: int
+    median: float
+    longest: float
+    slowest: str
+    """The process of the longest one."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -48,8 +58,8 @@ class Report(msgspec.Struct, frozen=True):
     corrupt: int
     restarts: dict[str, int]
     """Processes that ended by themselves and were started again, by exit code."""
-    longest_stop_seconds: float
-    """Longest time that a process took to stop on SIGTERM."""
+    stops: dict[str, Stops]
+    """Processes that were told to stop by SIGTERM, by exit code; a negative one is the signal that ended it."""
     fault_seconds: float
     settle_seconds: float
     total_seconds: float
@@ -84,7 +94,7 @@ def make_report(
     evidence: Evidence,
     verdict: Verdict,
     ends: Sequence[End],
-    stop_seconds: Sequence[float],
+    stops: Sequence[Stop],
     times: Times,
 ) -> Report:
     """Return the report; `unclaimed` are the numbers of the faults whose token no connector took."""
@@ -105,7 +115,7 @@ def make_report(
         postings=len(evidence.booked),
         corrupt=verdict.ends["refused"] + verdict.ends["unreadable"],
         restarts={f"exit {code}": times for code, times in sorted(Counter(end.code for end in ends).items())},
-        longest_stop_seconds=round(max(stop_seconds, default=0.0), 1),
+        stops=_stops(stops),
         fault_seconds=round(times.faults, 1),
         settle_seconds=round(times.settling, 1),
         total_seconds=round(times.total, 1),
@@ -117,6 +127,18 @@ def make_report(
 def _by_kind(faults: Iterable[Fault]) -> dict[str, int]:
     counts = Counter(fault.kind for fault in faults)
     return {kind.value: counts[kind] for kind in Kind if counts[kind]}
+
+
+def _stops(stops: Sequence[Stop]) -> dict[str, Stops]:
+    by_code: dict[int, list[Stop]] = defaultdict(list)
+    for stop in stops:
+        by_code[stop.code].append(stop)
+    found = {}
+    for code, alike in sorted(by_code.items()):
+        slowest = max(alike, key=lambda stop: stop.seconds)
+        median = statistics.median(stop.seconds for stop in alike)
+        found[f"exit {code}"] = Stops(len(alike), round(median, 1), round(slowest.seconds, 1), slowest.name)
+    return found
 
 
 def _recovery(struck: Sequence[Struck], evidence: Evidence) -> dict[str, Recovery]:
@@ -180,9 +202,14 @@ def as_table(report: Report) -> str:
         "inputs ended as " + ", ".join(f"{name} {count}" for name, count in report.ends.items()),
         "processes that ended by themselves and were started again: "
         + (", ".join(f"{code} {times} times" for code, times in report.restarts.items()) or "none"),
-        (
-            f"longest stop on SIGTERM {report.longest_stop_seconds} s; faults {report.fault_seconds} s, "
-            f"settling {report.settle_seconds} s, in all {report.total_seconds} s"
+        (f"faults {report.fault_seconds} s, settling {report.settle_seconds} s, in all {report.total_seconds} s"),
+        "stops on SIGTERM: "
+        + (
+            "; ".join(
+                f"{code} {it.times} times, median {it.median} s, longest {it.longest} s ({it.slowest})"
+                for code, it in report.stops.items()
+            )
+            or "none"
         ),
         f"losses {report.losses}, doubles {report.doubles}, other faults {report.wrong}",
         *(f"  {finding}" for finding in report.findings),

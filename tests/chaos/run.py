@@ -94,7 +94,7 @@ def _carry_out(plan: Plan, ground: Ground, started: float, tell: Callable[[str],
         evidence=evidence,
         verdict=verdict,
         ends=ground.fleet.ends,
-        stop_seconds=strikes.stop_seconds,
+        stops=strikes.stops,
         times=Times(faults_ended - faults_began, settled - faults_ended, time.monotonic() - started),
     )
 

@@ -17,6 +17,7 @@ from streams.records import CommercialEvent
 from streams.topics import POSTING_ACKS, REVENUE_ACKS, SOURCE_EVENTS
 from tests.chaos.corrupt import PREFIX, corrupt_record
 from tests.chaos.faulty_worker import ERP, HALF, LATE, LOST, REVENUE, token_name
+from tests.chaos.fleet import Process, Stop
 from tests.chaos.ground import Ground
 from tests.chaos.proxy import UNAVAILABLE, Link
 from tests.chaos.schedule import WORKERS, Fault, Kind
@@ -54,8 +55,8 @@ class Strikes:
         self.corrupt: list[tuple[str, bytes, bytes | None]] = []
         self.storms: list[tuple[int, int]] = []
         """From where to where the history was published again."""
-        self.stop_seconds: list[float] = []
-        """How long processes took to stop on SIGTERM."""
+        self.stops: list[Stop] = []
+        """Processes that were told to stop."""
 
     def first_slice(self, faults: int) -> Sequence[tuple[bytes, bytes]]:
         """Return what is published before the first fault: as much as between two faults."""
@@ -151,10 +152,14 @@ class Strikes:
             if fault.kind is Kind.KILL:
                 process.kill()
             else:
-                self.stop_seconds.append(process.stop())
+                self._stop(process)
             self._pause(fault.seconds)
             process.start()
         return took_hold
+
+    def _stop(self, process: Process) -> None:
+        if (stop := process.stop()) is not None:
+            self.stops.append(stop)
 
     def _freeze(self, fault: Fault) -> bool:
         with self._ground.fleet.struck(fault.stage, fault.worker) as (process,):
@@ -168,13 +173,13 @@ class Strikes:
         with self._ground.fleet.struck(fault.stage, *range(WORKERS + 1)) as (staying, *others):
             staying.start()
             for process in others:
-                self.stop_seconds.append(process.stop())
+                self._stop(process)
             self._pause(fault.seconds)
             for process in others:
                 process.start()
             self._pause(2 * fault.seconds)
             for process in others:
-                self.stop_seconds.append(process.stop())
+                self._stop(process)
             self._pause(fault.seconds)
             for process in others[: WORKERS - 1]:
                 process.start()
