@@ -18,7 +18,7 @@ exit $$status
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers test check demo chaos clean
+.PHONY: help setup servers test check demo chaos bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ demo: $(SETUP_STAMP) ## play the scenario through all stages; KEEP=1 leaves it r
 
 chaos: servers ## kill, freeze, cut and lose, 200 faults; SEED=, FAULTS=, BROKERS=1|3 (docs/chaos.md)
 	$(call step,chaos,$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)))
+
+# A run with the default number of events goes into docs/ as well.
+bench: servers ## the orchestration stage beside its peers on Kafka; EVENTS=20000 for a short one
+	$(call step,bench,$(BIN)/python -m tests.bench $(if $(EVENTS),--events $(EVENTS) --contracts $(or $(CONTRACTS),50000),--publish) $(BENCH))
 
 clean: ## remove everything that setup, tests and builds made here
 	rm -rf $(VENV) .work build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -105,13 +105,14 @@ class Broker:
         )
 
     def produce(self, records: Iterable[tuple[str, bytes, bytes, int]]) -> None:
-        """Write topic, key, value, partition; every record is acknowledged when this returns."""
+        """Write topic, key, value, partition (-1: by murmur2 of the key); all are acknowledged when this returns."""
         failures: list[str] = []
         producer = Producer(
             {
                 "bootstrap.servers": self.bootstrap,
                 "enable.idempotence": True,
                 "linger.ms": 20,
+                "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 200_000,
                 "error_cb": lambda error: failures.append(str(error)) if error.fatal() else None,
             }

@@ -124,7 +124,7 @@ def history(shape: Shape) -> list[CommercialEvent]:
 
 
 def _generated(seed: int, contracts: int, events: int, how: Disturbance) -> Sequence[dict[str, Any]]:
-    return generate_history(seed, contracts, events, how).events  # type: ignore[return-value]
+    return generate_history(seed, contracts, events, how).events
 
 
 def _name_invoices(events: Sequence[dict[str, Any]]) -> None:
@@ -146,7 +146,7 @@ def _name_invoices(events: Sequence[dict[str, Any]]) -> None:
 
 
 def _is_close(event: dict[str, Any]) -> bool:
-    return event["event_type"] == "PeriodClosed"
+    return bool(event["event_type"] == "PeriodClosed")
 
 
 def _mixed(classes: list[list[CommercialEvent]], random: Random) -> list[CommercialEvent]:

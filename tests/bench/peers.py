@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from streams.config import load_settings
 from streams.topics import COMMERCIAL_EVENTS, OPERATOR_COMMANDS, POSTING_ACKS, REVENUE_ACKS
 from streams.wiring import changelog_topics
+from tests.bench.environments import python_of
 from tests.bench.kernel import OUTPUT_TOPICS, TABLES
 
+QUIX_VENV = "bench-venv"
+BYTEWAX_VENV = "bench-bytewax-venv"
 COMPACTED: Mapping[str, str] = {"cleanup.policy": "compact"}
 KEPT: Mapping[str, str] = {"cleanup.policy": "delete", "retention.ms": "-1"}
 PRODUCTION_INPUTS = (COMMERCIAL_EVENTS, REVENUE_ACKS, POSTING_ACKS, OPERATOR_COMMANDS)
@@ -26,12 +29,14 @@ class Row:
     guarantee: str
     command: Callable[[], Sequence[str]]
     exactly_once: bool
-    changelogs: Callable[[str], Sequence[str]] = lambda app: [f"{app}-{table}-changelog" for table in TABLES]
+    changelogs: Callable[[str], Sequence[str]]
     """Changelog topics to be made for an application id; frameworks that make their own give none."""
     share: int = 1
     """A slow row gets a feed of 1/share of the events, a row that must warm up one of more."""
     environment: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True
+    needs: Callable[[], object] | None = None
+    """Makes what the row needs, or raises EnvironmentMissing."""
     group: str | None = None
     """The consumer group where it is not the application id."""
 
@@ -40,13 +45,29 @@ def _python(module: str) -> Callable[[], Sequence[str]]:
     return lambda: [sys.executable, "-m", f"tests.bench.rows.{module}"]
 
 
+def _in(venv: str, module: str) -> Callable[[], Sequence[str]]:
+    return lambda: [str(python_of(venv)), "-m", f"tests.bench.rows.{module}"]
+
+
+def _made(venv: str) -> Callable[[], object]:
+    return lambda: python_of(venv)
+
+
+def _named(app: str) -> Sequence[str]:
+    return [f"{app}-{table}-changelog" for table in TABLES]
+
+
+def _none(_: str) -> Sequence[str]:
+    return []
+
+
 def _tieout_changelogs(_: str) -> Sequence[str]:
     return [topic for topic in changelog_topics(load_settings()) if topic.startswith("tieout-orchestration")]
 
 
 ROWS: tuple[Row, ...] = (
-    Row("raw", "raw confluent-kafka loop", "at least once", _python("raw"), False),
-    Row("raw-eos", "raw confluent-kafka loop, a transaction a batch", "exactly once*", _python("raw"), True),
+    Row("raw", "raw confluent-kafka loop", "at least once", _python("raw"), False, _named),
+    Row("raw-eos", "raw confluent-kafka loop, a transaction a batch", "exactly once*", _python("raw"), True, _named),
     Row("tieout", "tieout", "exactly once", _python("tieout"), True, _tieout_changelogs, group="tieout-orchestration"),
     Row(
         "tieout-alo",
@@ -56,6 +77,21 @@ ROWS: tuple[Row, ...] = (
         False,
         _tieout_changelogs,
         group="tieout-orchestration",
+    ),
+    Row("faust", "faust-streaming", "at least once", _python("faust_plain"), False, _named, share=10),
+    Row("quix", "Quix Streams", "at least once", _in(QUIX_VENV, "quix"), False, _none, share=4, needs=_made(QUIX_VENV)),
+    Row(
+        "quix-eos", "Quix Streams", "exactly once", _in(QUIX_VENV, "quix"), True, _none, share=4, needs=_made(QUIX_VENV)
+    ),
+    Row(
+        "bytewax",
+        "Bytewax, state in SQLite",
+        "at least once",
+        _in(BYTEWAX_VENV, "bytewax_flow"),
+        False,
+        _none,
+        share=4,
+        needs=_made(BYTEWAX_VENV),
     ),
 )
 

@@ -73,8 +73,8 @@ def differences(found: Found, expected: Expected, kernel: Kernel) -> list[str]:
     if differing or len(statuses) != len(expected.statuses):
         name = differing[0] if differing else min(set(statuses) - set(expected.statuses))
         wrong.append(
-            f"{CONTRACT_STATUS}: {len(statuses)} contracts, expected {len(expected.statuses)}; {len(differing)} differ, "
-            f"for example {name}: found {statuses.get(name)}, expected {expected.statuses.get(name)}"
+            f"{CONTRACT_STATUS}: {len(statuses)} contracts, expected {len(expected.statuses)}; {len(differing)} "
+            f"differ, for example {name}: found {statuses.get(name)}, expected {expected.statuses.get(name)}"
         )
     return wrong
 

@@ -1,0 +1,202 @@
+"""Measures of tieout alone: latency at half its maximum load, and recovery after kill -9 with many contracts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+from confluent_kafka import Producer
+
+from streams.codec.decoder import decode_long
+from streams.core.contract import Contract
+from streams.records import CommercialEvent
+from streams.topics import AUDIT_TRAIL, COMMERCIAL_EVENTS
+from tests.bench.broker import Broker, committed_reader
+from tests.bench.feed import Feed
+from tests.bench.kernel import OUTPUT_TOPICS, Kernel, PartitionWork, encode_state
+from tests.bench.measure import RowFailed, RowProcess
+from tests.bench.peers import Row, topics_of
+from tests.bench.play import options_for
+from tests.bench.verify import differences
+
+_READY_SECONDS = 60.0
+_AUDIT_ID_END = 42
+"""After the header and the audit id of 36 characters come the time, the action (one byte) and the event id."""
+CHANGELOG = "tieout-orchestration-contracts-changelog"
+_WARM_UP = 0.25
+_KILL_AT = 0.2
+_POLL_SECONDS = 0.05
+_STILL_SECONDS = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """From produce to the first committed audit record of the event."""
+
+    events: int
+    rate: float
+    """Events a second that were offered."""
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Seconds from the start of the second process to its first committed output, after the first was killed."""
+
+    contracts: int
+    start_seconds: float
+    """The first start, which reads the same changelog but waits for no dead member."""
+    restart_seconds: float
+    peak_mb: float
+    wrong: tuple[str, ...]
+
+
+def _merged(feed: Feed, partitions: int) -> list[tuple[int, bytes, bytes]]:
+    """Partition, key and value: each partition in its order, all advancing together."""
+    placed = []
+    for partition in range(partitions):
+        total = feed.facts.records_by_partition[partition]
+        placed += [
+            ((at + 0.5) / total, partition, key, value) for at, (key, value) in enumerate(feed.records(partition))
+        ]
+    placed.sort(key=lambda record: record[:2])
+    return [record[1:] for record in placed]
+
+
+def latency(row: Row, broker: Broker, feed: Feed, folder: Path, *, rate: float, seconds: float) -> Latency:
+    """Offer events at a rate for so many seconds and see when their outputs can be read."""
+    kernel, topic = Kernel(), "feed-paced"
+    given = options_for(row, broker, topic, folder)
+    broker.fresh({topic: {"retention.ms": "-1"}} | topics_of(row, given.app), [row.group or given.app])
+    facts = feed.facts
+    records = list(islice(_merged(feed, broker.partitions), round(rate * seconds * facts.records / facts.events)))
+    names = [_event_id(kernel, value) for _, _, value in records]
+    step = facts.events / facts.records / rate
+    worker = RowProcess(row.command(), given, folder / f"{given.app}.log", row.environment)
+    try:
+        # The first record of each partition is only there to see that the worker has begun.
+        sent: dict[str, float] = {}
+        arrived: dict[str, float] = {}
+        producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 0, "enable.idempotence": True})
+        with committed_reader(broker.bootstrap, AUDIT_TRAIL, broker.partitions) as reader:
+
+            def look(wait: float) -> None:
+                for message in reader.consume(1000, wait):
+                    value = message.value()
+                    if message.error() is None and value is not None:
+                        arrived.setdefault(_audited_event(value), time.monotonic())
+
+            def offer(number: int) -> None:
+                partition, key, value = records[number]
+                if names[number]:
+                    sent.setdefault(names[number], time.monotonic())
+                producer.produce(topic, value, key, partition)
+                producer.poll(0)
+
+            offer(0)
+            deadline = time.monotonic() + _READY_SECONDS
+            while not arrived:
+                worker.check()
+                if time.monotonic() > deadline:
+                    raise RowFailed(f"no output {_READY_SECONDS} s after the first event: {worker.said()}")
+                look(0.05)
+            started = time.monotonic()
+            for number in range(1, len(records)):
+                while (left := started + number * step - time.monotonic()) > 0:
+                    look(min(left, 0.002))
+                offer(number)
+                if number % 50 == 0:
+                    look(0)
+            deadline = time.monotonic() + _READY_SECONDS
+            while len(arrived) < len(sent):
+                worker.check()
+                if time.monotonic() > deadline:
+                    raise RowFailed(f"{len(sent) - len(arrived)} events without output: {worker.said()}")
+                look(0.05)
+    finally:
+        worker.stop()
+    measured = list(sent)[round(len(sent) * _WARM_UP) :]
+    delays = sorted((arrived[name] - sent[name]) * 1000 for name in measured)
+    return Latency(len(delays), rate, delays[len(delays) // 2], delays[int(len(delays) * 0.99)], delays[-1])
+
+
+def _event_id(kernel: Kernel, value: bytes) -> str:
+    if kernel.topic_of(value) != COMMERCIAL_EVENTS:
+        return ""
+    event = kernel.decode(COMMERCIAL_EVENTS, value)
+    assert isinstance(event, CommercialEvent)
+    return event.event_id
+
+
+def _audited_event(payload: bytes) -> str:
+    _, at = decode_long(payload, _AUDIT_ID_END)
+    length, at = decode_long(payload, at + 1)
+    return payload[at : at + length].decode()
+
+
+def recovery(
+    row: Row, broker: Broker, feed: Feed, topic: str, folder: Path, *, contracts: int, seconds: float
+) -> Recovery:
+    """Fill the changelog with so many contracts, start, kill -9 in the middle of the feed, start again, verify all."""
+    kernel = Kernel()
+    given = options_for(row, broker, topic, folder)
+    broker.fresh(topics_of(row, given.app), [row.group or given.app])
+    broker.produce((CHANGELOG, key, value, -1) for key, value in _other_contracts(kernel, feed, contracts))
+    expected = feed.facts.expected
+    wanted = expected.counts[AUDIT_TRAIL]
+    first = RowProcess(row.command(), given, folder / f"{given.app}-first.log", row.environment)
+    try:
+        began = _wait_for(broker, first, 1, seconds)
+        _wait_for(broker, first, round(wanted * _KILL_AT), seconds)
+    finally:
+        first.kill()
+    done = broker.committed_ends([AUDIT_TRAIL])[AUDIT_TRAIL]
+    second = RowProcess(row.command(), given, folder / f"{given.app}-second.log", row.environment)
+    try:
+        # The dead worker's open transaction ends with two markers a partition at most; those are no output.
+        again = _wait_for(broker, second, done + 2 * broker.partitions, seconds)
+        _wait_for(broker, second, wanted, seconds)
+        _wait_until_still(broker, second, seconds)
+        peak = second.peak_mb()
+    finally:
+        second.stop()
+    wrong = differences(broker.found(OUTPUT_TOPICS), expected, kernel)
+    return Recovery(contracts, began, again, peak, tuple(wrong))
+
+
+def _wait_for(broker: Broker, worker: RowProcess, audits: int, seconds: float) -> float:
+    while broker.committed_ends([AUDIT_TRAIL])[AUDIT_TRAIL] < audits:
+        worker.check()
+        if time.monotonic() - worker.started > seconds:
+            raise RowFailed(f"fewer than {audits} audit records after {seconds:.0f} s: {worker.said()}")
+        time.sleep(_POLL_SECONDS)
+    return time.monotonic() - worker.started
+
+
+def _wait_until_still(broker: Broker, worker: RowProcess, seconds: float) -> None:
+    ends, since = broker.committed_ends(OUTPUT_TOPICS), time.monotonic()
+    while time.monotonic() - since < _STILL_SECONDS:
+        if time.monotonic() - worker.started > seconds:
+            raise RowFailed(f"the output still grows after {seconds:.0f} s")
+        time.sleep(_POLL_SECONDS)
+        worker.check()
+        if (now := broker.committed_ends(OUTPUT_TOPICS)) != ends:
+            ends, since = now, time.monotonic()
+
+
+def _other_contracts(kernel: Kernel, feed: Feed, contracts: int) -> Iterator[tuple[bytes, bytes]]:
+    """States of contracts that do not occur in the feed, like those that do at its end."""
+    work = PartitionWork(kernel, 0)
+    for offset, (key, value) in enumerate(feed.records(0)):
+        contract_id, given = kernel.read(0, offset, key, value)
+        work.decide(contract_id, given, offset)
+    models = list(work.state.contracts.values())
+    for number in range(contracts):
+        state: Contract = msgspec.structs.replace(models[number % len(models)], contract_id=f"OTHER-{number:08d}")
+        yield state.contract_id.encode(), encode_state(state)
