@@ -9,7 +9,7 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 
 import msgspec
 from prometheus_client import Counter
@@ -17,6 +17,7 @@ from prometheus_client import Counter
 from streams import metrics
 from streams.agents.clock import now
 from streams.agents.outbox import Outbox, source_of
+from streams.agents.seen import SeenIds
 from streams.core.contract import Contract, Document, changes_version
 from streams.core.decision import (
     Decision,
@@ -32,7 +33,7 @@ from streams.core.exceptions import exception_record
 from streams.core.orchestration import decide
 from streams.core.overdue import next_due
 from streams.core.periods import PeriodBook, after_period_event, concerns
-from streams.core.policy import Policy
+from streams.core.policy import Bounds, Policy
 from streams.core.status import contract_status
 from streams.records import (
     AuditAction,
@@ -61,13 +62,16 @@ from streams.topics import (
     REVENUE_ACKS,
     REVENUE_COMMANDS,
 )
-from streams.transport import Batch, Headers, Stage, Table, Transaction
+from streams.transport import Batch, Entry, Headers, Stage, Table, Transaction, Watch
 
 log = logging.getLogger(__name__)
 
 STAGE = "orchestration"
 TICK_SECONDS = 1.0
 _RECORDS_A_BREATH = 100
+_DUE_A_TICK = 2000
+"""Contracts on which one transaction lets time act; more wait for the next tick, longest due first."""
+_PARKED, _COMMANDS, _POSTINGS = "parked", "commands", "postings"
 
 _TOPICS: dict[type[Output], str] = {
     RevenueCommand: REVENUE_COMMANDS,
@@ -79,13 +83,32 @@ _TOPICS: dict[type[Output], str] = {
 class Tables:
     """The stage's tables, all partitioned by contract."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.contracts = stage.table("contracts", msgspec.msgpack.encode, msgspec.msgpack.Decoder(Contract).decode)
-        self.seen: Table[int] = stage.table("seen", msgspec.msgpack.encode, msgspec.msgpack.Decoder(int).decode)
+    def __init__(self, stage: Stage, bounds: Bounds) -> None:
+        self.contracts = stage.table(
+            "contracts",
+            msgspec.msgpack.encode,
+            msgspec.msgpack.Decoder(Contract).decode,
+            watch=Watch(partial(_what_is_open, bounds), f"1 {bounds}"),
+        )
+        self.seen = SeenIds(stage, bounds.seen_for)
         self.documents = stage.table("documents", msgspec.msgpack.encode, msgspec.msgpack.Decoder(Document).decode)
         self.periods: Table[PeriodBook] = stage.table(
             "periods", msgspec.msgpack.encode, msgspec.msgpack.Decoder(PeriodBook).decode
         )
+
+
+def _what_is_open(bounds: Bounds, contract: Contract) -> Entry | None:
+    """Return when time will change the contract and what is open of it; None when nothing is."""
+    if not (contract.parked or contract.queue or contract.postings):
+        return None
+    stuck = bool(contract.queue) and contract.queue[0].done
+    due = next_due(contract, bounds)
+    counts = {
+        _PARKED: len(contract.parked),
+        _COMMANDS: sum(1 for step in contract.queue if step.command is not None and step.answer is None),
+        _POSTINGS: len(contract.postings),
+    }
+    return Entry(0.0 if stuck else due.timestamp() if due is not None else None, counts)
 
 
 class TableMemory:
@@ -98,7 +121,7 @@ class TableMemory:
         self._transaction = transaction
 
     def seen(self, event_id: str) -> int | None:
-        return self._transaction.get(self._tables.seen, event_id.encode())
+        return self._tables.seen.offset(self._transaction, event_id)
 
     def document(self, contract_id: str, key: str) -> Document | None:
         return self._transaction.get(self._tables.documents, _document_key(contract_id, key))
@@ -114,7 +137,7 @@ class Orchestration:
     def __init__(self, stage: Stage, outbox: Outbox, policy: Policy) -> None:
         self._outbox = outbox
         self._policy = policy
-        self._tables = Tables(stage)
+        self._tables = Tables(stage, policy.bounds)
         stage.consume(COMMERCIAL_EVENTS, handler=self.on_events)
         stage.consume(REVENUE_ACKS, handler=self.on_revenue_acks)
         stage.consume(POSTING_ACKS, handler=self.on_posting_acks)
@@ -174,19 +197,14 @@ class Orchestration:
     async def on_tick(self, partition: int, transaction: Transaction) -> None:
         """The clock: for the contracts for which it is time."""
         at, touched = now(), set[str]()
-        parked = commands = postings = 0
-        for number, (_, contract) in enumerate(transaction.items(self._tables.contracts)):
+        for number, key in enumerate(transaction.due(self._tables.contracts, at.timestamp(), _DUE_A_TICK)):
             await _breathe(number)
-            parked += len(contract.parked)
-            commands += sum(1 for step in contract.queue if step.command is not None and step.answer is None)
-            postings += len(contract.postings)
-            due = next_due(contract, self._policy.bounds)
-            stuck = bool(contract.queue) and contract.queue[0].done
-            if stuck or (due is not None and due <= at):
-                self._decide(transaction, contract.contract_id, TimePassed(at=at), (), touched)
-        metrics.PARKED_EVENTS.labels(partition).set(parked)
-        metrics.COMMANDS_PENDING.labels(partition).set(commands)
-        metrics.POSTINGS_PENDING.labels(partition).set(postings)
+            self._decide(transaction, key.decode(), TimePassed(at=at), (), touched)
+        sums = transaction.sums(self._tables.contracts)
+        metrics.PARKED_EVENTS.labels(partition).set(float(sums.get(_PARKED, 0)))
+        metrics.COMMANDS_PENDING.labels(partition).set(float(sums.get(_COMMANDS, 0)))
+        metrics.POSTINGS_PENDING.labels(partition).set(float(sums.get(_POSTINGS, 0)))
+        self._tables.seen.forget(transaction, at)
         self._tell(transaction, touched)
 
     # --- one decision
@@ -215,7 +233,7 @@ class Orchestration:
             touched.add(contract_id)
         offset = given.source.offset if isinstance(given, EventArrived) else 0
         for event_id in decision.seen:
-            transaction.put(self._tables.seen, event_id.encode(), offset)
+            self._tables.seen.remember(transaction, event_id, offset)
         for document_key, document in decision.documents.items():
             transaction.put(self._tables.documents, _document_key(contract_id, document_key), document)
         self._send(transaction, contract_id, decision, cause)
@@ -257,8 +275,9 @@ class Orchestration:
         self._outbox.send_exception(transaction, exception, cause)
 
     def _tell(self, transaction: Transaction, touched: Iterable[str]) -> None:
-        """Publish the status of the contracts that a batch changed, once each."""
+        """Publish the status of the contracts that a batch changed, once each; file the ids that it has seen."""
         at = now()
+        self._tables.seen.file(transaction, at)
         for contract_id in touched:
             contract = transaction.get(self._tables.contracts, contract_id.encode())
             if contract is not None:
@@ -275,7 +294,7 @@ class Orchestration:
         if memory.seen(event.event_id) is not None:
             metrics.EVENT_OUTCOMES.labels(event.event_type, ProcessingStatus.DUPLICATE).inc()
             return
-        transaction.put(self._tables.seen, event.event_id.encode(), arrival.source.offset)
+        self._tables.seen.remember(transaction, event.event_id, arrival.source.offset)
         key = event.context.legal_entity.encode()
         transaction.put(
             self._tables.periods, key, after_period_event(transaction.get(self._tables.periods, key), event)

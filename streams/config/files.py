@@ -169,6 +169,7 @@ class BoundsEntry(FileModel):
         gt=0, le=86_400, description="longest wait between two attempts, in seconds"
     )
     attempts: int = Field(ge=1, le=1000, description="attempts after which an unanswered command is an exception")
+    seen_for_days: int = Field(ge=1, le=36_500, description="days an event id is remembered")
 
 
 class PoliciesFile(FileModel):

@@ -141,6 +141,7 @@ def _policy(
             resend_after=_seconds(bounds.resend_after_seconds),
             resend_at_most=_seconds(bounds.resend_at_most_seconds),
             attempts=bounds.attempts,
+            seen_for=dt.timedelta(days=bounds.seen_for_days),
         ),
     )
 

@@ -89,6 +89,8 @@ class Bounds:
     """Longest wait between two attempts."""
     attempts: int
     """Attempts after which an unanswered command becomes an exception of cause TIMEOUT (and is still resent)."""
+    seen_for: dt.timedelta
+    """How long an event id is remembered, at least: the same id after that is taken for a new event."""
 
 
 @dataclass(frozen=True, slots=True)

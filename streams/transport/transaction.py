@@ -101,6 +101,11 @@ class Transaction:
             raise KeyError(f"table {table.name} is not watched; declare it with a watch")
         return index.sums
 
+    def written(self, table: Table[V]) -> tuple[bytes, ...]:
+        """The keys that this transaction has put so far and not deleted."""
+        changes = self._changes.get(cast(Table[object], table), {})
+        return tuple(key for key, value in changes.items() if not isinstance(value, Deleted))
+
     @property
     def outputs(self) -> list[Output]:
         return self._outputs

@@ -26,7 +26,7 @@ class Entry(Struct, frozen=True, array_like=True):
 
     due: float | None = None
     """When its key is to be looked at, seconds since the epoch; None: it is only counted."""
-    counts: dict[str, Count] = {}
+    counts: Mapping[str, Count] = {}
     """What it adds to the sums, by name."""
 
 

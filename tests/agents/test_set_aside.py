@@ -11,7 +11,6 @@ from streams.agents.orchestration import Orchestration
 from streams.agents.outbox import Outbox
 from streams.codec.registry import EmbeddedRegistry
 from streams.codec.wire import codec_for
-from streams.core.policy import Bounds
 from streams.records import CommercialEvent, ExceptionRecord, Owner, RevenueCommand, RootCause
 from streams.topics import COMMERCIAL_EVENTS, EXCEPTIONS, REVENUE_COMMANDS
 from streams.transport import Batch, Record, Stage, Transaction
@@ -22,8 +21,8 @@ REGISTRY = EmbeddedRegistry()
 
 
 def test_a_record_on_which_the_core_fails_is_set_aside_and_the_next_ones_go_on() -> None:
-    # Without bounds the core fails as soon as it must park, as it would on any defect of its own.
-    broken = replace(POLICY, bounds=cast(Bounds, None))
+    # Without this bound the core fails as soon as it must park, as it would on any defect of its own.
+    broken = replace(POLICY, bounds=replace(POLICY.bounds, parked_events=cast(int, None)))
     stage = Stage("test", "127.0.0.1:9")
     agent = Orchestration(stage, Outbox(REGISTRY, POLICY, Observer("orchestration")), broken)
     early = event("early", invoice("I1"), contract="C-EARLY")
@@ -38,7 +37,7 @@ def test_a_record_on_which_the_core_fails_is_set_aside_and_the_next_ones_go_on()
     assert exception.source is not None
     assert exception.source.payload == _encoded(early)
     assert (exception.source.topic, exception.source.offset) == (COMMERCIAL_EVENTS, 0)
-    assert "AttributeError" in exception.message
+    assert "TypeError" in exception.message
     assert [command.event_id for command in _sent(transaction, REVENUE_COMMANDS, RevenueCommand)] == ["good"]
 
 

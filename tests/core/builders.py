@@ -87,6 +87,7 @@ def bounds(
         resend_after=dt.timedelta(seconds=resend),
         resend_at_most=dt.timedelta(seconds=at_most),
         attempts=attempts,
+        seen_for=dt.timedelta(days=400),
     )
 
 
