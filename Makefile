@@ -18,7 +18,7 @@ exit $$status
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers test check demo chaos bench clean
+.PHONY: help setup servers test check simulate demo chaos bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ check: $(SETUP_STAMP) ## style, types, import rules
 	$(call step,mypy,$(BIN)/mypy)
 	$(call step,import rules,$(BIN)/lint-imports)
 	$(call step,schemas,$(BIN)/tieout schemas check)
+
+simulate: $(SETUP_STAMP) ## the whole protocol, simulated: every crash, and SEEDS random schedules (20000)
+	$(call step,simulate,$(BIN)/python -m tests.simulation --every-point --seeds $(or $(SEEDS),20000))
 
 demo: $(SETUP_STAMP) ## play the scenario through all stages; KEEP=1 leaves it running
 	$(BIN)/tieout demo $(if $(KEEP),--keep)

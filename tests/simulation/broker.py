@@ -1,4 +1,4 @@
-"""A model of Apache Kafka: partitions, transactions with epochs and markers, committed reads, group offsets, compaction.
+"""Apache Kafka as a model: partitions, transactions with epochs and markers, committed reads, offsets, compaction.
 
 Everything happens at once when it is called, but for the end of a transaction: the coordinator decides, and each
 partition learns it later, one marker at a time (`write_marker`), as on a real cluster. Knows nothing of clients.

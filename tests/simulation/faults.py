@@ -12,7 +12,7 @@ class Faults:
 
     crash: float = 0.0
     """The process is killed and started again later."""
-    pause: float = 0.0
+    freeze: float = 0.0
     """The process is frozen; while it is, its session may end and others take over; later it goes on: a zombie."""
     stop: float = 0.0
     """The process is stopped gracefully and started again later."""
@@ -29,7 +29,7 @@ class Faults:
     most: int = 0
     crash_at: frozenset[int] = frozenset()
     """Points, counted over the whole run."""
-    pause_at: frozenset[int] = frozenset()
+    freeze_at: frozenset[int] = frozenset()
 
 
 NONE = Faults()
@@ -40,7 +40,7 @@ def drawn(random: Random) -> Faults:
     scale = random.choice((0.002, 0.008, 0.03))
     return Faults(
         crash=scale * random.choice((0, 1, 1, 2)),
-        pause=scale * random.choice((0, 1, 1, 2)),
+        freeze=scale * random.choice((0, 1, 1, 2)),
         stop=scale * random.choice((0, 0, 0.5)),
         start=scale * random.choice((0, 0, 0.5)),
         lost=random.choice((0, 0.02, 0.1)),
@@ -51,6 +51,6 @@ def drawn(random: Random) -> Faults:
     )
 
 
-def at(*, crash: tuple[int, ...] = (), pause: tuple[int, ...] = ()) -> Faults:
+def at(*, crash: tuple[int, ...] = (), freeze: tuple[int, ...] = ()) -> Faults:
     """Return exactly these faults."""
-    return replace(NONE, crash_at=frozenset(crash), pause_at=frozenset(pause), most=len(crash) + len(pause))
+    return replace(NONE, crash_at=frozenset(crash), freeze_at=frozenset(freeze), most=len(crash) + len(freeze))

@@ -85,7 +85,7 @@ class ForeignErp:
         released_by = posting.revenue_command_id
         if released_by is not None:
             answer = self._revenue.answers.get(released_by)
-            assert isinstance(answer, RevenueAccepted), f"{posting} is not backed by an accepted revenue command: {answer}"
+            assert isinstance(answer, RevenueAccepted), f"{posting} is not backed by revenue: {answer}"
             assert self.acknowledged(released_by), f"{posting} came before its revenue acknowledgment was committed"
 
     def balances(self, contract_id: str | None = None) -> list[AccountBalance]:

@@ -36,6 +36,19 @@ def story(seed: int, contracts: int = 3, events: int = 24, *, closes: int = 3, b
     return Story(_on_known_invoices(chosen), len(ENTITIES))
 
 
+@cache
+def tiny(seed: int, events: int) -> Story:
+    """Return a history of one contract, and the last period end of its own legal entity."""
+    told = story(seed, 1, events, closes=1)
+    entity = next(_entity(event) for event in told.events if not _is_close(event))
+    last = next(event for event in reversed(told.events) if _is_close(event) and _entity(event) == entity)
+    return Story((*(event for event in told.events if not _is_close(event)), last), 1)
+
+
+def _entity(event: Event) -> str:
+    return text(record(event["context"]), "legal_entity")
+
+
 def _enough(seed: int, contracts: int, events: int, wild: Disturbance) -> History:
     """Return the first history from this seed on that is told in so many events."""
     while True:

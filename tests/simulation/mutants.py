@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from msgspec.structs import replace
+
 from connectors.erp.ledger.memory import MemoryLedger
 from streams.agents import orchestration
 from streams.core.contract import Contract
+from streams.core.orchestration import decide
 from streams.transport import CommitFailed, recovery
 from streams.transport.partition import Partition
 from streams.transport.producer import Committed, TransactionalProducer
@@ -52,7 +55,7 @@ def store_is_written_before_the_commit() -> list[Replacement]:
 
 def offsets_are_committed_after_the_transaction() -> list[Replacement]:
     """Input offsets outside of the transaction, and a contract that does not remember its own."""
-    commit, decide = TransactionalProducer.commit, orchestration.decide
+    commit = TransactionalProducer.commit
 
     def afterwards(
         self: TransactionalProducer,
@@ -69,7 +72,7 @@ def offsets_are_committed_after_the_transaction() -> list[Replacement]:
         return committed
 
     def forgetful(contract: Contract, *given: Any) -> Any:
-        return decide(orchestration.msgspec.structs.replace(contract, event_offset=-1), *given)
+        return decide(replace(contract, event_offset=-1), *given)
 
     return [(TransactionalProducer, "commit", afterwards), (orchestration, "decide", forgetful)]
 

@@ -1,4 +1,4 @@
-"""An outbox that leaves records as they are: what the codec does is tested elsewhere, and costs most of the time here."""
+"""An outbox that leaves records as they are: the codec is tested elsewhere, and would cost most of the time here."""
 
 from __future__ import annotations
 

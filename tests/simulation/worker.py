@@ -135,10 +135,12 @@ class Worker(Process):
         self.disk = disk
         self.member = ""
         self.generation = -1
-        self.paused_until: int | None = None
+        self.frozen_until: int | None = None
         self.exit: BaseException | None = None
         self.rejoining = False
         self._positions: dict[tuple[str, int], int | None] = {}
+        self._read_all_at = -1
+        """How much the broker had changed when there was nothing to fetch; -1 when that may have changed."""
         self.stage = world.new_stage(self)
         self._topics = self.stage.consumed_topics()
         group.join(self)
@@ -163,6 +165,7 @@ class Worker(Process):
         """Hear what the group assigns."""
         self.rejoining = False
         self.generation = generation
+        self._read_all_at = -1
         self._positions = {(topic, number): None for number in sorted(partitions) for topic in self._topics}
         self.loop.call_soon(self.stage.on_assigned, partitions, generation, self.member)
 
@@ -179,10 +182,13 @@ class Worker(Process):
     def step(self) -> str | None:
         """Do one thing; return what it was, or None when there is nothing to do."""
         choices = len(self.jobs) + bool(self.loop.ready)
+        if choices == 0 and self._read_all_at == self._world.broker.changes:
+            return None
         if choices == 0 or self._random.random() < 0.2:
             fetched = self._fetch()
             if fetched or choices == 0:
                 return "fetch" if fetched else None
+        self._read_all_at = -1
         chosen = int(self._random.random() * choices)
         if chosen < len(self.jobs):
             job = self.jobs[chosen]
@@ -220,8 +226,9 @@ class Worker(Process):
                 self.stage.on_fetched(number)
                 handler = self.stage._handlers[topic]
                 stream = _Stream(_Message(number, self.generation, records))
-                self.spawn(self.stage._agent(topic, handler)(stream))
+                self.spawn(self.stage._agent(topic, handler)(cast(Any, stream)))
                 return True
+        self._read_all_at = self._world.broker.changes
         return False
 
     def tick(self) -> None:
@@ -254,5 +261,3 @@ class _Stream:
 
     async def events(self) -> AsyncIterator[_Event]:
         yield self._event
-
-

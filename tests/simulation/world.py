@@ -21,6 +21,7 @@ from streams.agents.orchestration import Orchestration
 from streams.agents.posting import Posting
 from streams.agents.reconciliation import Reconciliation
 from streams.config import load_configuration
+from streams.records import CommercialEvent
 from streams.shipped import shipped
 from streams.topics import COMMERCIAL_EVENTS, REVENUE_ACKS, SOURCE_EVENTS
 from streams.transport import TransportError, producer, recovery
@@ -48,6 +49,17 @@ _TRANSACTION_SECONDS = 2.0
 """How long a transaction may stay open: thousands of steps."""
 _SWEEP = 1_000
 """Steps between two looks for those that were open too long."""
+
+
+_read: dict[int, tuple[Sequence[Event], list[CommercialEvent]]] = {}
+
+
+def records_of(history: Sequence[Event]) -> list[CommercialEvent]:
+    """Return a history as records; the same history object is read once."""
+    known = _read.get(id(history))
+    if known is None or known[0] is not history:
+        known = _read[id(history)] = (history, [event for json in history for event in _SOURCE.events(json)])
+    return known[1]
 
 
 class Stuck(AssertionError):
@@ -96,6 +108,9 @@ class World:
         self.seconds = 0.0
         self.steps = 0
         self.points = 0
+        """Times that a worker was about to do something: where it can be struck."""
+        self.actions = 0
+        """What happened: steps of workers, fetches, markers, events published; records are counted apart."""
         self.records = 0
         self.struck = Struck()
         self.batch = setup.batch
@@ -112,7 +127,7 @@ class World:
         self._orphans: list[Worker] = []
         """Dead processes whose machine runs a new one while the group may still count on them."""
         self._disks: dict[tuple[str, str], Disk] = {}
-        self._waiting = [event for json in setup.events for event in _SOURCE.events(json)]
+        self._waiting = records_of(setup.events)
         self._published = 0
         self._until = len(self._waiting) - setup.last_closes
         self._changes_at_tick = -1
@@ -186,8 +201,8 @@ class World:
     def _round(self) -> bool:
         """Let randomly chosen actors go on for a while; return whether anything moved."""
         moved, random = False, self.random.random
-        misses = 0
-        while misses < 4 * len(self.workers):
+        misses, enough = 0, 4 * len(self.workers)
+        while misses < enough:
             self.steps += 1
             self.seconds += _STEP_SECONDS
             if self.steps % _SWEEP == 0:
@@ -204,6 +219,7 @@ class World:
             else:
                 went = self._publish()
             moved = moved or went
+            self.actions += went
             misses = 0 if went else misses + 1
         return self._everybody() or moved
 
@@ -223,14 +239,16 @@ class World:
         """Let one worker go on, or be struck."""
         if worker.dead:
             return self._after_death(worker)
-        if worker.paused_until is not None:
+        if worker.frozen_until is not None:
             if self.random.random() < EVICTED:
                 worker.group.leave(worker)
-            if self.steps < worker.paused_until:
+            if self.steps < worker.frozen_until:
                 return False
-            worker.paused_until = None
-        if worker.exit is None and (worker.group.is_rebalancing or worker.member not in worker.group.members) and (
-            self.random.random() < 4 * heartbeat
+            worker.frozen_until = None
+        if (
+            worker.exit is None
+            and (worker.group.is_rebalancing or worker.member not in worker.group.members)
+            and (self.random.random() < 4 * heartbeat)
         ):
             moved = worker.group.heartbeat(worker)
             if worker.group.settle() or moved:
@@ -272,7 +290,7 @@ class World:
     def _idle(self) -> bool:
         """Nothing moves by itself: let time pass. Returns False when the run is over."""
         for worker in self.workers:
-            if worker.dead or worker.paused_until is not None:
+            if worker.dead or worker.frozen_until is not None:
                 return self._end_silence(worker)
         for worker in self._orphans:
             if worker.member in worker.group.members:
@@ -305,7 +323,7 @@ class World:
             self.workers.remove(worker)
             self._start(worker.group.name.removeprefix("tieout-"), worker.machine)
         else:
-            worker.paused_until = None
+            worker.frozen_until = None
         return True
 
     # --- faults
@@ -315,14 +333,14 @@ class World:
         faults, at = self.setup.faults, self.points
         if at in faults.crash_at:
             return self._crash(worker)
-        if at in faults.pause_at:
-            return self._pause(worker, self.setup.steps)
+        if at in faults.freeze_at:
+            return self._freeze(worker, self.setup.steps)
         if len(self.struck.told) >= faults.most:
             return False
         drawn = self.random.random()
         for rate, strike in (
             (faults.crash, self._crash),
-            (faults.pause, lambda it: self._pause(it, self.steps + int(10 ** (1 + 3 * self.random.random())))),
+            (faults.freeze, lambda it: self._freeze(it, self.steps + int(10 ** (1 + 3 * self.random.random())))),
             (faults.stop, self._stop),
             (faults.start, self._start_another),
             (faults.compact, self._compact),
@@ -338,9 +356,9 @@ class World:
         worker.kill()
         return True
 
-    def _pause(self, worker: Worker, until: int) -> bool:
+    def _freeze(self, worker: Worker, until: int) -> bool:
         self.struck.tell(f"point {self.points}: {worker.name} frozen before: {worker.next_label()}")
-        worker.paused_until = until
+        worker.frozen_until = until
         return True
 
     def _stop(self, worker: Worker) -> bool:
@@ -370,7 +388,7 @@ class World:
         self.struck.tell(f"point {self.points}: {LEAP_SECONDS} s pass")
         self.seconds += LEAP_SECONDS
         for each in self.workers:
-            if not each.dead and each.paused_until is None:
+            if not each.dead and each.frozen_until is None:
                 each.tick()
         return False
 
