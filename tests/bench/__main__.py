@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,10 +29,10 @@ class Bench:
     """One run."""
 
     def __init__(
-        self, broker: Broker, cache: Path, folder: Path, events: int, row_seconds: float, absent: Mapping[str, str]
+        self, broker: Broker, cache: Path, folder: Path, events: int, seconds: float, absent: dict[str, str]
     ) -> None:
         self.broker, self._cache, self.folder = broker, cache, folder
-        self.events, self.row_seconds = events, row_seconds
+        self.events, self.row_seconds = events, seconds
         self._loaded: set[str] = set()
         self._absent = absent
 

@@ -1,17 +1,20 @@
-"""Virtual environments of the frameworks that cannot live beside tieout's own dependencies, made once.
+"""What the peers need: virtual environments for those that cannot live beside tieout's dependencies, and Java's jars.
 
 Versions are pinned: a benchmark names what it measured.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 import subprocess
 import sys
 import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.infra.component import cache_dir
+from tests.infra.component import ComponentMissingError, cache_dir, java, program
 
 _CORE = (
     "msgspec>=0.19,<1",
@@ -27,6 +30,8 @@ ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     "bench-bytewax-venv": ("bytewax==0.21.1", "confluent-kafka>=2.10,<3", *_CORE),
 }
 _INSTALL_SECONDS = 400.0
+_JAVA_SOURCES = Path(__file__).with_name("java")
+_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
 
 class EnvironmentMissing(RuntimeError):
@@ -48,12 +53,35 @@ def python_of(name: str) -> Path:
 
 
 def _pip(python: Path, packages: Sequence[str]) -> None:
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+    _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages])
+
+
+def _run(command: Sequence[str]) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False)
     except subprocess.TimeoutExpired as late:
-        raise EnvironmentMissing(f"pip did not finish within {_INSTALL_SECONDS:.0f} s") from late
+        raise EnvironmentMissing(f"{command[0]} did not finish within {_INSTALL_SECONDS:.0f} s") from late
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        last = ((done.stdout + done.stderr).strip().splitlines() or ["it said nothing"])[-1]
         version = ".".join(map(str, sys.version_info[:2]))
-        raise EnvironmentMissing(f"{packages[0]} cannot be installed for Python {version}: {last}")
+        raise EnvironmentMissing(f"{Path(command[0]).name} failed (Python {version}): {last}")
+
+
+def java_command() -> list[str]:
+    """How the Kafka Streams row is started; fetches its jars and compiles it when that was not done yet."""
+    pom, source = _JAVA_SOURCES / "pom.xml", _JAVA_SOURCES / "Orchestration.java"
+    digest = hashlib.sha256(pom.read_bytes() + source.read_bytes()).hexdigest()[:12]
+    home = cache_dir() / f"bench-java-{digest}"
+    try:
+        if not home.is_dir():
+            partial = home.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            maven = program("mvn", component="Maven", install="apt-get install maven")
+            _run([str(maven), "-B", "-ntp", "-q", "-f", str(pom), _DEPENDENCIES, f"-DoutputDirectory={partial}"])
+            compiler = program("javac", component="A Java compiler", install="apt-get install default-jdk-headless")
+            _run([str(compiler), "-cp", f"{partial}/*", "-d", str(partial), str(source)])
+            os.replace(partial, home)
+        return [str(java()), "-Xmx1g", "-cp", f"{home}{os.pathsep}{home}/*", "Orchestration"]
+    except ComponentMissingError as missing:
+        raise EnvironmentMissing(str(missing)) from missing

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 from confluent_kafka import Producer
 
-from streams.codec.decoder import decode_long
 from streams.core.contract import Contract
 from streams.records import CommercialEvent
 from streams.topics import AUDIT_TRAIL, COMMERCIAL_EVENTS
@@ -21,11 +20,9 @@ from tests.bench.kernel import OUTPUT_TOPICS, Kernel, PartitionWork, encode_stat
 from tests.bench.measure import RowFailed, RowProcess
 from tests.bench.peers import Row, topics_of
 from tests.bench.play import options_for
-from tests.bench.verify import differences
+from tests.bench.verify import audited_event, differences
 
 _READY_SECONDS = 60.0
-_AUDIT_ID_END = 42
-"""After the header and the audit id of 36 characters come the time, the action (one byte) and the event id."""
 CHANGELOG = "tieout-orchestration-contracts-changelog"
 _WARM_UP = 0.25
 _KILL_AT = 0.2
@@ -78,7 +75,7 @@ def latency(row: Row, broker: Broker, feed: Feed, folder: Path, *, rate: float, 
     records = list(islice(_merged(feed, broker.partitions), round(rate * seconds * facts.records / facts.events)))
     names = [_event_id(kernel, value) for _, _, value in records]
     step = facts.events / facts.records / rate
-    worker = RowProcess(row.command(), given, folder / f"{given.app}.log", row.environment)
+    worker = RowProcess(row.started_with(given), folder / f"{given.app}.log", row.environment)
     try:
         # The first record of each partition is only there to see that the worker has begun.
         sent: dict[str, float] = {}
@@ -90,7 +87,7 @@ def latency(row: Row, broker: Broker, feed: Feed, folder: Path, *, rate: float, 
                 for message in reader.consume(1000, wait):
                     value = message.value()
                     if message.error() is None and value is not None:
-                        arrived.setdefault(_audited_event(value), time.monotonic())
+                        arrived.setdefault(audited_event(value), time.monotonic())
 
             def offer(number: int) -> None:
                 partition, key, value = records[number]
@@ -134,12 +131,6 @@ def _event_id(kernel: Kernel, value: bytes) -> str:
     return event.event_id
 
 
-def _audited_event(payload: bytes) -> str:
-    _, at = decode_long(payload, _AUDIT_ID_END)
-    length, at = decode_long(payload, at + 1)
-    return payload[at : at + length].decode()
-
-
 def recovery(
     row: Row, broker: Broker, feed: Feed, topic: str, folder: Path, *, contracts: int, seconds: float
 ) -> Recovery:
@@ -150,14 +141,14 @@ def recovery(
     broker.produce((CHANGELOG, key, value, -1) for key, value in _other_contracts(kernel, feed, contracts))
     expected = feed.facts.expected
     wanted = expected.counts[AUDIT_TRAIL]
-    first = RowProcess(row.command(), given, folder / f"{given.app}-first.log", row.environment)
+    first = RowProcess(row.started_with(given), folder / f"{given.app}-first.log", row.environment)
     try:
         began = _wait_for(broker, first, 1, seconds)
         _wait_for(broker, first, round(wanted * _KILL_AT), seconds)
     finally:
         first.kill()
     done = broker.committed_ends([AUDIT_TRAIL])[AUDIT_TRAIL]
-    second = RowProcess(row.command(), given, folder / f"{given.app}-second.log", row.environment)
+    second = RowProcess(row.started_with(given), folder / f"{given.app}-second.log", row.environment)
     try:
         # The dead worker's open transaction ends with two markers a partition at most; those are no output.
         again = _wait_for(broker, second, done + 2 * broker.partitions, seconds)

@@ -94,6 +94,10 @@ class Kernel:
         """The topic on which a record of this schema travels in production."""
         return self._inputs[payload[1:5]]
 
+    def input_ids(self) -> list[int]:
+        """Schema ids of events, revenue answers and posting answers, in this order."""
+        return [int.from_bytes(schema_id, "big") for schema_id in self._inputs]
+
     def encode(self, topic: str, record: msgspec.Struct) -> bytes:
         return self._codecs[topic].encode(record)
 

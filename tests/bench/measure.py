@@ -6,20 +6,18 @@ first tenth and shutdown are outside.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import time
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from streams.topics import AUDIT_TRAIL
 from tests.bench.broker import Broker
 from tests.bench.kernel import OUTPUT_TOPICS
-from tests.bench.rows.options import Options
 from tests.infra.component import REPOSITORY
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -62,13 +60,11 @@ class Measured:
 class RowProcess:
     """A row's program while it runs; its log is kept."""
 
-    def __init__(
-        self, command: Sequence[str], given: Options, log: Path, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
         self._log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                [*command, json.dumps(asdict(given))],
+                list(command),
                 stdout=out,
                 stderr=out,
                 cwd=REPOSITORY,

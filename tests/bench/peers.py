@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from streams.config import load_settings
 from streams.topics import COMMERCIAL_EVENTS, OPERATOR_COMMANDS, POSTING_ACKS, REVENUE_ACKS
 from streams.wiring import changelog_topics
-from tests.bench.environments import python_of
-from tests.bench.kernel import OUTPUT_TOPICS, TABLES
+from tests.bench.environments import java_command, python_of
+from tests.bench.kernel import OUTPUT_TOPICS, TABLES, Kernel
+from tests.bench.rows.options import Options
 
 QUIX_VENV = "bench-venv"
 BYTEWAX_VENV = "bench-bytewax-venv"
@@ -37,8 +39,13 @@ class Row:
     verified: bool = True
     needs: Callable[[], object] | None = None
     """Makes what the row needs, or raises EnvironmentMissing."""
+    arguments: Callable[[Options], Sequence[str]] = lambda given: [json.dumps(asdict(given))]
     group: str | None = None
     """The consumer group where it is not the application id."""
+
+    def started_with(self, given: Options) -> list[str]:
+        """The whole command."""
+        return [*self.command(), *self.arguments(given)]
 
 
 def _python(module: str) -> Callable[[], Sequence[str]]:
@@ -55,6 +62,12 @@ def _made(venv: str) -> Callable[[], object]:
 
 def _named(app: str) -> Sequence[str]:
     return [f"{app}-{table}-changelog" for table in TABLES]
+
+
+def _java_arguments(given: Options) -> Sequence[str]:
+    guarantee = "exactly_once_v2" if given.exactly_once else "at_least_once"
+    ids = (str(number) for number in Kernel().input_ids())
+    return [given.bootstrap, given.input, given.app, guarantee, given.data_dir, *ids]
 
 
 def _none(_: str) -> Sequence[str]:
@@ -92,6 +105,28 @@ ROWS: tuple[Row, ...] = (
         _none,
         share=4,
         needs=_made(BYTEWAX_VENV),
+    ),
+    Row(
+        "kstreams",
+        "Kafka Streams (Java; less work, see below)",
+        "at least once",
+        java_command,
+        False,
+        _none,
+        needs=java_command,
+        verified=False,
+        arguments=_java_arguments,
+    ),
+    Row(
+        "kstreams-eos",
+        "Kafka Streams (Java; less work, see below)",
+        "exactly once (v2)",
+        java_command,
+        True,
+        _none,
+        needs=java_command,
+        verified=False,
+        arguments=_java_arguments,
     ),
 )
 

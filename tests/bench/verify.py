@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from streams.codec.decoder import decode_long
 from streams.records import ContractStatus
 from streams.topics import AUDIT_TRAIL, CONTRACT_STATUS, ERP_POSTINGS, EXCEPTIONS, REVENUE_COMMANDS
 from tests.bench.kernel import Kernel
@@ -77,6 +78,19 @@ def differences(found: Found, expected: Expected, kernel: Kernel) -> list[str]:
             f"differ, for example {name}: found {statuses.get(name)}, expected {expected.statuses.get(name)}"
         )
     return wrong
+
+
+def audit_action(payload: bytes) -> int:
+    """The byte of an audit record that says what happened."""
+    _, at = decode_long(payload, _ID.stop)
+    return payload[at]
+
+
+def audited_event(payload: bytes) -> str:
+    """The event of an audit record."""
+    _, at = decode_long(payload, _ID.stop)
+    length, at = decode_long(payload, at + 1)
+    return payload[at : at + length].decode()
 
 
 def _readable(statuses: dict[bytes, bytes], kernel: Kernel) -> dict[str, str]:
