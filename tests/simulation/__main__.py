@@ -39,10 +39,10 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     if given.seed is not None:
-        return _report("the seed", [trial(given.seed, given.mutant)])
+        return _report("the seed", (trial(it, given.mutant) for it in [given.seed]))
     if given.crash_at or given.freeze_at:
         faults = at(crash=tuple(given.crash_at), freeze=tuple(given.freeze_at))
-        return _report("the faults", [struck(given.place, faults)])
+        return _report("the faults", (struck(given.place, it) for it in [faults]))
     failed = 0
     with ProcessPoolExecutor(given.jobs, initializer=_prepare) as pool:
         if given.seeds:

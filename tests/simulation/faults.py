@@ -19,7 +19,9 @@ class Faults:
     start: float = 0.0
     """One more process of a stage starts."""
     lost: float = 0.0
-    """A call took effect and its answer does not come back."""
+    """A broker did as asked and its answer does not come back."""
+    forgotten: float = 0.0
+    """A foreign system did as asked and its answer does not come back."""
     unavailable: float = 0.0
     """A foreign system cannot be reached."""
     compact: float = 0.0
@@ -44,7 +46,8 @@ def drawn(random: Random) -> Faults:
         stop=scale * random.choice((0, 0, 0.5)),
         start=scale * random.choice((0, 0, 0.5)),
         lost=random.choice((0, 0.02, 0.1)),
-        unavailable=random.choice((0, 0, 0.05)),
+        forgotten=random.choice((0, 0.05, 0.3)),
+        unavailable=random.choice((0, 0, 0.1)),
         compact=random.choice((0, 0.01)),
         leap=random.choice((0, 0, 0, 0.005)),
         most=random.choice((1, 3, 6, 12)),

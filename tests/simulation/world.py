@@ -393,7 +393,8 @@ class World:
         return False
 
     def answer_lost(self, call: str) -> bool:
-        return self._foul(self.setup.faults.lost, f"answer to {call} lost")
+        faults = self.setup.faults
+        return self._foul(faults.forgotten if call in ("revenue", "erp") else faults.lost, f"answer to {call} lost")
 
     def unavailable(self, system: str) -> bool:
         return self._foul(self.setup.faults.unavailable, f"{system} unavailable")
