@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from tests.simulation.enumeration import PLACES, crashes, freezes, pairs, struck
+from tests.simulation.enumeration import BRIEF, PLACES, crashes, freezes, pairs, struck
 from tests.simulation.faults import Faults, at
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.runtime import collect_less_often
@@ -35,14 +35,15 @@ def main() -> int:
     parser.add_argument("--place", choices=sorted(PLACES), default="road")
     parser.add_argument("--crash-at", type=int, action="append", default=[])
     parser.add_argument("--freeze-at", type=int, action="append", default=[])
+    parser.add_argument("--steps", type=int, help="how long a freeze lasts; without, until all is quiet")
     parser.add_argument("--every-point", action="store_true", help="every crash, every freeze, every pair of crashes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     if given.seed is not None:
         return _report("the seed", (trial(it, given.mutant) for it in [given.seed]))
     if given.crash_at or given.freeze_at:
-        faults = at(crash=tuple(given.crash_at), freeze=tuple(given.freeze_at))
-        return _report("the faults", (struck(given.place, it) for it in [faults]))
+        faults = at(crash=tuple(given.crash_at), freeze=tuple(given.freeze_at), steps=given.steps)
+        return _report("the faults", (struck(given.place, it, given.mutant) for it in [faults]))
     failed = 0
     with ProcessPoolExecutor(given.jobs, initializer=_prepare) as pool:
         if given.seeds:
@@ -56,6 +57,13 @@ def main() -> int:
             for place, setup in PLACES.items():
                 failed |= _every(pool.map, f"a crash at every point of {place}", place, crashes(setup))
                 failed |= _every(pool.map, f"a freeze at every point of {place}", place, freezes(setup))
+            for steps in BRIEF:
+                failed |= _every(
+                    pool.map,
+                    f"a freeze of {steps} steps at every point of zombies",
+                    "zombies",
+                    freezes(PLACES["zombies"], steps=steps),
+                )
             failed |= _every(pool.map, "every pair of crashes in corner", "corner", pairs(PLACES["corner"]))
     return failed
 

@@ -31,6 +31,10 @@ PLACES: dict[str, Setup] = {
 }
 
 
+BRIEF = (20, 40, 80, 120, 160, 240, 320, 480)
+"""Steps of freezes that end while the takeover is under way."""
+
+
 def points_of(setup: Setup) -> int:
     """Return how many points a run has; it must keep every promise."""
     world = World(setup).run()
@@ -44,10 +48,10 @@ def crashes(setup: Setup) -> Iterator[Faults]:
         yield at(crash=(number,))
 
 
-def freezes(setup: Setup) -> Iterator[Faults]:
-    """A freeze at each point, which outlasts the session."""
+def freezes(setup: Setup, *, steps: int | None = None) -> Iterator[Faults]:
+    """A freeze at each point, which outlasts the session and, without `steps`, everything that others have to do."""
     for number in range(1, points_of(setup) + 1):
-        yield at(freeze=(number,))
+        yield at(freeze=(number,), steps=steps)
 
 
 def pairs(setup: Setup, *, every: int = 1) -> Iterator[Faults]:
@@ -61,12 +65,14 @@ def pairs(setup: Setup, *, every: int = 1) -> Iterator[Faults]:
                 yield at(crash=(first, second))
 
 
-def struck(place: str, faults: Faults) -> Verdict:
+def struck(place: str, faults: Faults, mutant: str | None = None) -> Verdict:
     """Run a place with the given faults and say what came of it."""
-    verdict = judge(replace(PLACES[place], faults=faults))
+    verdict = judge(replace(PLACES[place], faults=faults), mutant)
     if verdict.broken is None:
         return verdict
     points = [f"--crash-at {it}" for it in sorted(faults.crash_at)]
     points += [f"--freeze-at {it}" for it in sorted(faults.freeze_at)]
+    points += [] if faults.freeze_for is None else [f"--steps {faults.freeze_for}"]
+    points += [f"--mutant {mutant}"] if mutant else []
     again = f"python -m tests.simulation --place {place} {' '.join(points)}"
     return replace(verdict, broken=f"{verdict.broken}\nreplay: {again}")

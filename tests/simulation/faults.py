@@ -32,6 +32,8 @@ class Faults:
     crash_at: frozenset[int] = frozenset()
     """Points, counted over the whole run."""
     freeze_at: frozenset[int] = frozenset()
+    freeze_for: int | None = None
+    """Steps after which one frozen at a given point wakes, its session over at once. None: when all is quiet."""
 
 
 NONE = Faults()
@@ -54,6 +56,12 @@ def drawn(random: Random) -> Faults:
     )
 
 
-def at(*, crash: tuple[int, ...] = (), freeze: tuple[int, ...] = ()) -> Faults:
+def at(*, crash: tuple[int, ...] = (), freeze: tuple[int, ...] = (), steps: int | None = None) -> Faults:
     """Return exactly these faults."""
-    return replace(NONE, crash_at=frozenset(crash), freeze_at=frozenset(freeze), most=len(crash) + len(freeze))
+    return replace(
+        NONE,
+        crash_at=frozenset(crash),
+        freeze_at=frozenset(freeze),
+        freeze_for=steps,
+        most=len(crash) + len(freeze),
+    )

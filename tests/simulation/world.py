@@ -334,7 +334,10 @@ class World:
         if at in faults.crash_at:
             return self._crash(worker)
         if at in faults.freeze_at:
-            return self._freeze(worker, self.setup.steps)
+            if faults.freeze_for is None:
+                return self._freeze(worker, self.setup.steps)
+            worker.group.leave(worker)
+            return self._freeze(worker, self.steps + faults.freeze_for)
         if len(self.struck.told) >= faults.most:
             return False
         drawn = self.random.random()
