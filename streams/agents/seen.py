@@ -1,0 +1,61 @@
+"""Which ids came before, for as long as the policy says, and forgetting them in small steps after that.
+
+`seen` has the input offset of each id's first occurrence. `seen-days` has, by day and batch, the ids that came on a
+day: what is to be forgotten is found there, without going through all ids, and one record a batch is what it costs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from streams.transport import Stage, Table, Transaction
+
+_IDS_A_STEP = 2000
+"""Ids forgotten in one transaction, or those of one batch if they are more."""
+
+_EPOCH = dt.date(1970, 1, 1)
+_encode = msgspec.msgpack.encode
+
+
+class SeenIds:
+    """The ids that a stage has seen; its two tables."""
+
+    def __init__(self, stage: Stage, horizon: dt.timedelta) -> None:
+        self._horizon = horizon
+        self._seen: Table[int] = stage.table("seen", _encode, msgspec.msgpack.Decoder(int).decode, cached=False)
+        self._days: Table[tuple[bytes, ...]] = stage.table(
+            "seen-days", _encode, msgspec.msgpack.Decoder(tuple[bytes, ...]).decode, cached=False
+        )
+
+    def offset(self, transaction: Transaction, identity: str) -> int | None:
+        """Return the offset at which an id was first seen, or None."""
+        return transaction.get(self._seen, identity.encode())
+
+    def remember(self, transaction: Transaction, identity: str, offset: int) -> None:
+        """Remember an id that was not seen before; `file` has to follow in the same transaction."""
+        transaction.put(self._seen, identity.encode(), offset)
+
+    def file(self, transaction: Transaction, at: dt.datetime) -> None:
+        """Note under the day what this transaction remembers, once, at its end."""
+        ids = transaction.written(self._seen)
+        if ids:
+            transaction.put(self._days, _day(at) + ids[0], ids)
+
+    def forget(self, transaction: Transaction, at: dt.datetime) -> int:
+        """Forget ids of days before the horizon, a step of them; return how many."""
+        forgotten = 0
+        for key, ids in transaction.scan(self._days, stop=_day(at - self._horizon)):
+            for identity in ids:
+                transaction.delete(self._seen, identity)
+            transaction.delete(self._days, key)
+            forgotten += len(ids)
+            if forgotten >= _IDS_A_STEP:
+                break
+        return forgotten
+
+
+def _day(at: dt.datetime) -> bytes:
+    """Days since 1970 in UTC, so that keys are in order of time."""
+    return (at.astimezone(dt.UTC).date() - _EPOCH).days.to_bytes(4, "big")
