@@ -27,6 +27,10 @@ class Network(Protocol):
         """Tell whether the answer to a call that took effect does not come back."""
         ...
 
+    def outcome_unknown(self) -> bool:
+        """Tell whether the client gives up before it hears of a commit that took effect."""
+        ...
+
 
 network: Network | None = None
 
@@ -48,8 +52,8 @@ def _failure(reason: Refusal) -> KafkaException:
     return KafkaException(KafkaError(_CODES[reason], reason.value, reason is Refusal.FENCED, False, True))
 
 
-def _lost() -> KafkaException:
-    return KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer in time", False, True, False))
+def _lost(*, retriable: bool) -> KafkaException:
+    return KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer in time", False, retriable, False))
 
 
 def read_membership(token: bytes) -> Membership:
@@ -128,7 +132,7 @@ class SimulatedProducer:
             break
         point(self._process, "send_offsets answered")
         if self._network.answer_lost("send_offsets"):
-            raise _lost()
+            raise _lost(retriable=True)
 
     def commit_transaction(self, timeout: float) -> None:
         self._report()
@@ -152,7 +156,9 @@ class SimulatedProducer:
             raise _failure(refused.reason) from refused
         point(self._process, f"{'commit' if committed else 'abort'} answered")
         if self._network.answer_lost("commit"):
-            raise _lost()
+            raise _lost(retriable=True)
+        if self._network.outcome_unknown():
+            raise _lost(retriable=False)
 
     def _report(self) -> None:
         error = None if self._failed is None else _failure(self._failed).args[0]

@@ -20,6 +20,8 @@ class Faults:
     """One more process of a stage starts."""
     lost: float = 0.0
     """A broker did as asked and its answer does not come back."""
+    unknown: float = 0.0
+    """A commit took effect and the client gives up before it hears of it."""
     forgotten: float = 0.0
     """A foreign system did as asked and its answer does not come back."""
     unavailable: float = 0.0
@@ -48,6 +50,7 @@ def drawn(random: Random) -> Faults:
         stop=scale * random.choice((0, 0, 0.5)),
         start=scale * random.choice((0, 0, 0.5)),
         lost=random.choice((0, 0.02, 0.1)),
+        unknown=random.choice((0, 0, 0.02)),
         forgotten=random.choice((0, 0.05, 0.3)),
         unavailable=random.choice((0, 0, 0.1)),
         compact=random.choice((0, 0.01)),

@@ -399,6 +399,9 @@ class World:
         faults = self.setup.faults
         return self._foul(faults.forgotten if call in ("revenue", "erp") else faults.lost, f"answer to {call} lost")
 
+    def outcome_unknown(self) -> bool:
+        return self._foul(self.setup.faults.unknown, "outcome of a commit unknown")
+
     def unavailable(self, system: str) -> bool:
         return self._foul(self.setup.faults.unavailable, f"{system} unavailable")
 
