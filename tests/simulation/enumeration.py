@@ -11,8 +11,9 @@ from dataclasses import replace
 from tests.simulation.faults import Faults, at
 from tests.simulation.histories import tiny
 from tests.simulation.invariants import check
+from tests.simulation.setup import STAGES, Setup
 from tests.simulation.trial import Verdict, judge
-from tests.simulation.world import STAGES, Setup, World
+from tests.simulation.world import World
 
 _ROAD = tiny(5, 6)
 _CORNER = tiny(1, 3)

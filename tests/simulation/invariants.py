@@ -36,7 +36,8 @@ from tests.oracle.batch import calculate_with
 from tests.oracle.cases import CONFIG
 from tests.oracle.chart import read_chart
 from tests.oracle.reading import Event
-from tests.simulation.world import CONFIGURATION, START, World, records_of
+from tests.simulation.setup import CONFIGURATION, START, records_of
+from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from streams.transport.partition import Partition

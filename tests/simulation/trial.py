@@ -9,7 +9,8 @@ from tests.simulation.faults import drawn
 from tests.simulation.histories import story, tiny
 from tests.simulation.invariants import Broken, check
 from tests.simulation.mutants import mutated
-from tests.simulation.world import STAGES, Setup, World
+from tests.simulation.setup import STAGES, Setup
+from tests.simulation.world import World
 
 STORIES = 40
 """Histories that the trials share, so that each is worked out without faults only once."""

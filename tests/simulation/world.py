@@ -7,43 +7,34 @@ a step is one thing that one of the actors does.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
 from connectors.erp.ledger.memory import MemoryLedger
 from connectors.protocols import ConnectorUnavailable
-from connectors.sources.canonical import CanonicalSource
 from streams.agents import capture, orchestration, outbox, posting, reconciliation
 from streams.agents.capture import Capture
 from streams.agents.orchestration import Orchestration
 from streams.agents.posting import Posting
 from streams.agents.reconciliation import Reconciliation
-from streams.config import load_configuration
-from streams.records import CommercialEvent
-from streams.shipped import shipped
 from streams.topics import COMMERCIAL_EVENTS, REVENUE_ACKS, SOURCE_EVENTS
 from streams.transport import TransportError, producer, recovery
-from tests.oracle.reading import Event
 from tests.simulation import clients
 from tests.simulation.broker import Broker
-from tests.simulation.faults import NONE, Faults
 from tests.simulation.foreign import ForeignErp, ForeignRevenue
 from tests.simulation.group import Group
 from tests.simulation.objects import Wire
+from tests.simulation.setup import CONFIGURATION, START, Setup, records_of
 from tests.simulation.worker import Disk, SimulatedStage, Worker
 
-CONFIGURATION = load_configuration(shipped("config"))
-START = dt.datetime(2027, 3, 1, tzinfo=dt.UTC)
 PATIENCE = dt.timedelta(days=30)
 LEAP_SECONDS = 700.0
-STAGES = ("capture", "orchestration", "posting", "reconciliation")
 EVICTED = 0.02
 """How likely, per step, the session of a silent member ends."""
 EXITS = 0.1
 """How likely, per step, a process that is stopping by itself is gone."""
-_SOURCE = CanonicalSource()
 _STEP_SECONDS = 0.0005
 _TRANSACTION_SECONDS = 2.0
 """How long a transaction may stay open: thousands of steps."""
@@ -51,42 +42,8 @@ _SWEEP = 1_000
 """Steps between two looks for those that were open too long."""
 
 
-_read: dict[int, tuple[Sequence[Event], list[CommercialEvent]]] = {}
-
-
-def records_of(history: Sequence[Event]) -> list[CommercialEvent]:
-    """Return a history as records; the same history object is read once."""
-    known = _read.get(id(history))
-    if known is None or known[0] is not history:
-        known = _read[id(history)] = (history, [event for json in history for event in _SOURCE.events(json)])
-    return known[1]
-
-
 class Stuck(AssertionError):
     """A run that does not come to its end."""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """Everything that a run is determined by."""
-
-    seed: int
-    events: Sequence[Event]
-    last_closes: int = 0
-    """How many events at the end are published when all before them has settled."""
-    partitions: int = 2
-    workers: int = 2
-    """Of each stage."""
-    batch: int = 5
-    """The largest micro-batch."""
-    disk: bool = False
-    """Whether stores outlive their process."""
-    encoded: bool = False
-    """Whether records travel in the product's encoding."""
-    stages: tuple[str, ...] = STAGES
-    faults: Faults = NONE
-    steps: int = 200_000
-    """The bound on a run."""
 
 
 @dataclass
@@ -432,6 +389,3 @@ class World:
         """Say what went wrong and where everything is."""
         where = "; ".join(f"{it.name}: {'dead' if it.dead else it.next_label()}" for it in self.workers)
         return f"seed {self.setup.seed}, faults: {self.struck.told}; {where}"
-
-
-Run = Callable[[Setup], World]
