@@ -222,7 +222,8 @@ class TransactionalProducer:
         error: KafkaError = failure.args[0]
         message = (
             f"{self._id}: {step} failed with {error.name()}: {error.str()}"
-            f"{f' (first failed delivery: {delivery})' if delivery else ''}; nothing of this batch took effect"
+            f"{f' (first failed delivery: {delivery})' if delivery else ''}; "
+            "the batch took effect whole or not at all, and the partition's next owner will know which"
         )
         if error.code() in _OWNERSHIP_LOST:
             return OwnershipLost(f"{message}; another worker owns this partition now")
