@@ -139,4 +139,9 @@ def _stage_settings(settings: Settings) -> StageSettings:
         commit_timeout=settings.commit_timeout,
         transaction_timeout=settings.transaction_timeout,
         drain_timeout=settings.drain_timeout,
+        store=settings.tables_in,
+        store_folder=settings.data_dir / "stores",
+        store_cached_values=settings.store_cached_values,
+        store_cache_bytes=settings.store_cache_mb * 1024 * 1024,
+        store_buffer_bytes=settings.store_cache_mb * 1024 * 1024 // 2,
     )

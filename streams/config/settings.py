@@ -74,6 +74,10 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
@@ -143,6 +147,25 @@ class Settings(BaseSettings):
     max_batch_records: int = Field(4000, ge=1, le=100_000, description="Most records in one micro-batch.")
     connector_timeout: Seconds = Field(30.0, description="Seconds a call to a revenue platform or an ERP may take.")
 
+    # Tables
+    store: Annotated[Literal["memory", "rocksdb"], BeforeValidator(_lower)] | None = Field(
+        None,
+        description="Where workers keep tables: memory, or rocksdb in the data folder. Unset: rocksdb, on the embedded "
+        "broker memory.",
+    )
+    store_cached_values: int = Field(
+        10_000,
+        ge=0,
+        le=10_000_000,
+        description="Values of each partition kept decoded in memory beside RocksDB; a contract is some 10 kB.",
+    )
+    store_cache_mb: int = Field(
+        128,
+        ge=16,
+        le=65_536,
+        description="MiB that all RocksDB tables of a worker use together; half of it may be writes on their way.",
+    )
+
     # Security of the connection to the brokers
     security_protocol: Annotated[Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(_upper)] = (
         Field("PLAINTEXT", description="How to speak to the brokers: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.")
@@ -192,6 +215,11 @@ class Settings(BaseSettings):
     def embedded_broker(self) -> bool:
         """Whether the embedded broker is used."""
         return self.broker is None
+
+    @property
+    def tables_in(self) -> Literal["memory", "rocksdb"]:
+        """Where tables are kept: what is in the embedded broker is gone when it stops, and so may they be."""
+        return self.store or ("memory" if self.embedded_broker else "rocksdb")
 
     @property
     def topic_replication_factor(self) -> int:

@@ -57,6 +57,13 @@ def test_an_argument_wins_over_the_environment_which_wins_over_the_file_which_wi
     assert settings.log_level == "INFO"
 
 
+def test_tables_are_on_disk_where_the_broker_keeps_its_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().tables_in == "memory"
+    assert load_settings(broker="broker:9092").tables_in == "rocksdb"
+    monkeypatch.setenv("TIEOUT_STORE", "Memory")
+    assert load_settings(broker="broker:9092").tables_in == "memory"
+
+
 def test_an_argument_also_says_which_folder_the_file_is_read_from(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
@@ -94,6 +101,7 @@ def test_the_shipped_file_shows_the_defaults(folder: Path) -> None:
         ("TIEOUT_CONFIG", "/no/such/folder", ["'/no/such/folder'", "a folder that exists"]),
         ("TIEOUT_SSL_CA_FILE", "/no/such/ca.pem", ["'/no/such/ca.pem'", "a file that exists"]),
         ("TIEOUT_LOG_LEVEL", "loud", ["'LOUD'", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"]),
+        ("TIEOUT_STORE", "leveldb", ["'leveldb'", "'memory' or 'rocksdb'"]),
         ("TIEOUT_SESSION_TIMEOUT", "-1", ["'-1'", "greater than 0"]),
         ("TIEOUT_SECURITY_PROTOCOL", "sasl_ssl", ["TIEOUT_SASL_MECHANISM", "because security_protocol is SASL_SSL"]),
         ("TIEOUT_SASL_USERNAME", "tieout", ["TIEOUT_SECURITY_PROTOCOL", "SASL_SSL"]),
