@@ -34,6 +34,9 @@ class Publisher:
         self._queue: queue.Queue[tuple[str, bytes | None, bytes | None] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._failures: list[str] = []
+        self._waits = threading.Event()
+        self.pace = 0.0
+        """Seconds between two records, so that there is work throughout; 0: as fast as it can."""
         self.published: Counter[str] = Counter()
         """Records given to the broker, by topic."""
 
@@ -44,6 +47,7 @@ class Publisher:
 
     def finish(self) -> None:
         """Return when everything given is acknowledged. AssertionError when something could not be published."""
+        self.pace = 0.0
         self._queue.join()
         left = self._producer.flush(_FLUSH_SECONDS)
         assert not left, f"{left} records were not acknowledged within {_FLUSH_SECONDS} s"
@@ -56,6 +60,7 @@ class Publisher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.pace = 0.0
         self._queue.put(None)
         self._thread.join(10.0)
 
@@ -70,6 +75,8 @@ class Publisher:
                 return
             self._produce(*record)
             self._queue.task_done()
+            if self.pace:
+                self._waits.wait(self.pace)
 
     def _produce(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         while True:

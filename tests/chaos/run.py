@@ -14,8 +14,8 @@ from streams.topics import POSTING_ACKS, SOURCE_EVENTS
 from tests.chaos.ground import Ground, prepared
 from tests.chaos.report import Report, Times, make_report
 from tests.chaos.schedule import WORKERS, Kind, schedule
-from tests.chaos.settle import wait_until_settled
-from tests.chaos.strikes import Strikes, Struck
+from tests.chaos.settle import begun, wait_until_settled
+from tests.chaos.strikes import Strikes, Struck, shortest_seconds
 from tests.chaos.verdict import gather, judge
 from tests.oracle.batch import calculate
 from tests.oracle.generator import generate_history
@@ -64,11 +64,13 @@ def _carry_out(plan: Plan, ground: Ground, started: float, tell: Callable[[str],
     strikes = Strikes(ground, records[:upto], events[upto - 1])
     ground.publisher.publish(SOURCE_EVENTS, strikes.first_slice(plan.faults))
     wait_until(
-        lambda: ground.deployment.ends()[POSTING_ACKS] > 0, seconds=_WARM_SECONDS, what="the first posting is answered"
+        lambda: begun(ground.deployment, POSTING_ACKS), seconds=_WARM_SECONDS, what="the first posting is answered"
     )
     tell(f"{time.monotonic() - started:6.1f} s  the first posting is answered")
+    faults = schedule(plan.seed, plan.faults, plan.kinds, brokers=plan.brokers)
+    ground.publisher.pace = shortest_seconds(faults) / len(records)
     faults_began = time.monotonic()
-    strikes.carry_out(schedule(plan.seed, plan.faults, plan.kinds, brokers=plan.brokers), told)
+    strikes.carry_out(faults, told)
     faults_ended = time.monotonic()
     tell(f"{time.monotonic() - started:6.1f} s  the faults are over")
     # Whoever works now takes what is left of the answers to lose, so that nothing strikes after this.

@@ -39,6 +39,12 @@ class Struck:
     """Whether there was something to strike: no acks can be repeated before there are any."""
 
 
+def shortest_seconds(faults: Sequence[Fault]) -> float:
+    """Return about how long a schedule takes at least, from its gaps and from what can happen at once."""
+    lasting = sum(fault.seconds * (4 if fault.kind is Kind.SCALE else 1) for fault in faults) / AT_ONCE
+    return max(lasting, sum(fault.gap for fault in faults))
+
+
 class Strikes:
     """Carries out the faults of a schedule while the history is being published."""
 

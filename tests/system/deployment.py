@@ -166,11 +166,13 @@ def ends(bootstrap: str, topics: Iterable[str]) -> dict[str, int]:
     """Return the end offset of topics, partitions added up."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "ends", "enable.auto.commit": False})
     totals: dict[str, int] = defaultdict(int)
-    for topic in topics:
-        for partition in consumer.list_topics(topic, timeout=20).topics[topic].partitions:
-            _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
-            totals[topic] += high
-    consumer.close()
+    try:
+        for topic in topics:
+            for partition in consumer.list_topics(topic, timeout=20).topics[topic].partitions:
+                _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
+                totals[topic] += high
+    finally:
+        consumer.close()
     return dict(totals)
 
 
