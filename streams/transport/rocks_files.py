@@ -24,6 +24,7 @@ _LOCK_POLL_SECONDS = 0.1
 _OPERATORS = (
     "No space left",
     "Disk quota exceeded",
+    "File too large",
     "Permission denied",
     "Read-only file system",
     "Too many open files",
