@@ -114,8 +114,13 @@ class Folder:
     def failure(self, error: Exception, step: str) -> StoreFailed:
         """Explain an error in the middle of work. One that a new database would mend is noted for the next start."""
         if not any(text in str(error) for text in _OPERATORS) and "Corruption" in str(error):
-            (self.path / _DAMAGED).write_text(f"it was found damaged: {error}", encoding="utf-8")
-            return StoreDamaged(f"{self.path} cannot {step}: {error}; it is made again from its changelogs on restart")
+            try:
+                (self.path / _DAMAGED).write_text(f"it was found damaged: {error}", encoding="utf-8")
+            except OSError as unnoted:
+                remedy = f"remove the folder before the restart: the damage could not be noted in it ({unnoted})"
+            else:
+                remedy = "it is made again from its changelogs on restart"
+            return StoreDamaged(f"{self.path} cannot {step}: {error}; {remedy}")
         return self._told(error, step)
 
     def _raise_if_operators(self, error: Exception, step: str) -> None:

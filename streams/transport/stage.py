@@ -294,9 +294,11 @@ class Stage:
         owned, self._owned = self._owned, {}
         await asyncio.gather(*(partition.close(self.settings.drain_timeout) for partition in owned.values()))
         loop = asyncio.get_running_loop()
-        for number, partition in owned.items():
-            may_stay = await loop.run_in_executor(self._io, partition.store.release)
-            if may_stay and partition.is_settled:
+        may_stay = await asyncio.gather(
+            *(loop.run_in_executor(self._io, partition.store.release) for partition in owned.values())
+        )
+        for (number, partition), stays in zip(owned.items(), may_stay, strict=True):
+            if stays and partition.is_settled:
                 self._kept_stores[number] = partition.store
 
     def _new_partition(self, number: int, membership: Membership) -> Partition:
