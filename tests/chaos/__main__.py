@@ -53,7 +53,7 @@ def _run(plan: Plan, folder: Path) -> Report:
 def _arguments() -> tuple[Plan, bool, Path | None]:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=None, help="default: drawn from the clock, and told")
-    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--faults", type=int, default=220)
     parser.add_argument("--contracts", type=int, default=1000)
     parser.add_argument("--events", type=int, default=15_000)
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
