@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams.codec.registry import SchemaRegistry
 from streams.codec.wire import Codec, PayloadInvalid, codec_for
@@ -26,6 +26,7 @@ from streams.topics import CONTRACT_STATUS, SOURCE_EVENTS, TOPICS
 from streams.wiring import STAGES, schema_registry
 
 _POLL_SECONDS = 0.2
+_NO_LEADER_YET = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 
 
 @dataclass
@@ -169,11 +170,24 @@ def ends(bootstrap: str, topics: Iterable[str]) -> dict[str, int]:
     try:
         for topic in topics:
             for partition in consumer.list_topics(topic, timeout=20).topics[topic].partitions:
-                _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
-                totals[topic] += high
+                totals[topic] += _end(consumer, TopicPartition(topic, partition))
     finally:
         consumer.close()
     return dict(totals)
+
+
+def _end(consumer: Consumer, partition: TopicPartition) -> int:
+    """Return the end offset of a partition; one that was made a moment ago may have no leader yet."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            _, high = consumer.get_watermark_offsets(partition, timeout=20)
+        except KafkaException as failure:
+            if failure.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return int(high)
 
 
 def _assigned_consumer(bootstrap: str, topic: str) -> Consumer:
@@ -227,8 +241,9 @@ def deployed(
         "TIEOUT_DATA_DIR": str(data_dir),
         "TIEOUT_PARTITIONS": str(partitions),
         "TIEOUT_METRICS_PORT": str(metrics_port),
-        "TIEOUT_SESSION_TIMEOUT": "10",
-        "TIEOUT_REBALANCE_TIMEOUT": "10",
+        # Nothing is killed here: a machine that is busy with other tests must not cost a worker its membership.
+        "TIEOUT_SESSION_TIMEOUT": "45",
+        "TIEOUT_REBALANCE_TIMEOUT": "20",
         "TIEOUT_REPLICATION_FACTOR": "1",
     }
     saved = dict(os.environ)
