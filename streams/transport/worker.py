@@ -31,10 +31,25 @@ async def run_stages(*stages: Stage, stop: asyncio.Event) -> None:
     try:
         for stage in stages:
             running.append(stage)
-            await stage.app.start()
+            if not await _started(stage, stop):
+                return
         await _first(stop, stages)
     finally:
         await _stop_all(running)
+
+
+async def _started(stage: Stage, stop: asyncio.Event) -> bool:
+    """Start a stage; False when it is told to stop before it is up, as a broker that does not answer makes likely."""
+    starting = asyncio.ensure_future(stage.app.start())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if starting.done():
+        starting.result()
+        return True
+    starting.cancel()
+    await asyncio.wait({starting}, timeout=1.0)
+    return False
 
 
 async def _first(stop: asyncio.Event, stages: Sequence[Stage]) -> None:
