@@ -10,7 +10,7 @@ from streams.core.contract import Contract, InFlight, Parked, PendingPosting, Wa
 from streams.core.policy import Bounds
 from streams.core.steps import fail
 from streams.core.turn import Turn
-from streams.records import AuditAction, ProcessingStatus, RootCause
+from streams.records import AuditAction, ErpPosting, ProcessingStatus, RevenueCommand, RootCause
 
 
 def next_due(contract: Contract, bounds: Bounds) -> dt.datetime | None:
@@ -34,55 +34,47 @@ def _resend_at(sent: InFlight | PendingPosting, bounds: Bounds) -> dt.datetime:
 
 
 def _resend_commands(turn: Turn) -> None:
-    bounds, queue = turn.policy.bounds, list(turn.contract.queue)
+    queue = list(turn.contract.queue)
     for index, step in enumerate(queue):
-        if step.command is None or step.answer is not None or _resend_at(step, bounds) > turn.at:
+        if step.command is None or step.answer is not None or _resend_at(step, turn.policy.bounds) > turn.at:
             continue
         queue[index] = replace(step, attempts=step.attempts + 1, sent_at=turn.at)
-        turn.send(step.command)
-        turn.audit(
-            AuditAction.REVENUE_RESENT,
-            step.event,
-            ProcessingStatus.AWAITING_REVENUE,
-            command_id=step.command.command_id,
-            detail=f"attempt {step.attempts + 1}",
-        )
-        if step.attempts == bounds.attempts:
-            turn.exception(
-                RootCause.TIMEOUT,
-                step.event,
-                f"revenue recognition has not answered {step.command.command_id} after {step.attempts} attempts: "
-                "check the connector; the command is still being sent",
-                subject=step.command.command_id,
-            )
+        _resend(turn, step, step.command, AuditAction.REVENUE_RESENT, ProcessingStatus.AWAITING_REVENUE)
     if turn.contract.queue != (sent := tuple(queue)):
         turn.change(queue=sent)
 
 
 def _resend_postings(turn: Turn) -> None:
-    bounds, postings = turn.policy.bounds, list(turn.contract.postings)
+    postings = list(turn.contract.postings)
     for index, pending in enumerate(postings):
-        if pending.held or _resend_at(pending, bounds) > turn.at:
+        if pending.held or _resend_at(pending, turn.policy.bounds) > turn.at:
             continue
         postings[index] = replace(pending, attempts=pending.attempts + 1, sent_at=turn.at)
-        turn.send(pending.posting)
-        turn.audit(
-            AuditAction.POSTING_RESENT,
-            pending.event,
-            ProcessingStatus.AWAITING_POSTING,
-            command_id=pending.posting.command_id,
-            detail=f"attempt {pending.attempts + 1}",
-        )
-        if pending.attempts == bounds.attempts:
-            turn.exception(
-                RootCause.TIMEOUT,
-                pending.event,
-                f"the ERP has not accepted {pending.posting.command_id} after {pending.attempts} attempts: "
-                "check the connector and the last rejection; the posting is still being sent",
-                subject=pending.posting.command_id,
-            )
+        _resend(turn, pending, pending.posting, AuditAction.POSTING_RESENT, ProcessingStatus.AWAITING_POSTING)
     if turn.contract.postings != (sent := tuple(postings)):
         turn.change(postings=sent)
+
+
+def _resend(
+    turn: Turn,
+    sent: InFlight | PendingPosting,
+    command: RevenueCommand | ErpPosting,
+    action: AuditAction,
+    status: ProcessingStatus,
+) -> None:
+    """Send a command once more; after the last attempt that is bounded its silence becomes an exception, once."""
+    turn.send(command)
+    attempt = f"attempt {sent.attempts + 1}"
+    turn.audit(action, sent.event, status, command_id=command.command_id, detail=attempt)
+    if sent.attempts == turn.policy.bounds.attempts:
+        system = "revenue recognition" if isinstance(command, RevenueCommand) else "the ERP"
+        turn.exception(
+            RootCause.TIMEOUT,
+            sent.event,
+            f"{system} has not accepted {command.command_id} after {sent.attempts} attempts: "
+            "check the connector and its last answer; the command is still being sent",
+            subject=command.command_id,
+        )
 
 
 def _expires(parked: Parked) -> bool:
