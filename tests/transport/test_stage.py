@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from aiokafka.partitioner import murmur2
@@ -139,7 +140,8 @@ def test_a_worker_that_was_frozen_cannot_commit_once_its_successor_has_taken_ove
             drained(bench)
             if frozen.is_running:
                 frozen.signal(signal.SIGTERM)
-            frozen.exit_code(15)
+            # What is promised is that nothing it wrote survives; on a busy machine its end may take a while.
+            frozen.exit_code(45)
     bench.assert_counted_exactly_once(records + more)
 
 
@@ -200,19 +202,22 @@ def test_topics_that_are_missing_or_partitioned_differently_stop_the_start_with_
     assert "partition counts differ" in worker.errors
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("transactional", [True, False])
-def test_the_embedded_broker_serves_the_same_stage(embedded_broker: EmbeddedBroker, transactional: bool) -> None:
-    bench = Bench.on(embedded_broker.bootstrap, transactional=transactional)
-    first, second = records_for(keys=100, each=20), records_for(keys=100, each=20, start=50_000)
-    bench.produce(first)
-    with bench.worker() as worker:
-        drained(bench)
-        worker.signal(signal.SIGTERM)
-        assert worker.exit_code(10) == 0
-    bench.produce(second)
-    with bench.worker():
-        drained(bench)
-    bench.assert_counted_exactly_once(first + second)
+def test_the_embedded_broker_serves_the_same_stage(tmp_path: Path, transactional: bool) -> None:
+    # A broker of its own: what other tests left in the session's must not slow it.
+    with EmbeddedBroker(tmp_path) as broker:
+        bench = Bench.on(broker.bootstrap, transactional=transactional)
+        first, second = records_for(keys=100, each=20), records_for(keys=100, each=20, start=50_000)
+        bench.produce(first)
+        with bench.worker() as worker:
+            drained(bench)
+            worker.signal(signal.SIGTERM)
+            assert worker.exit_code(10) == 0
+        bench.produce(second)
+        with bench.worker():
+            drained(bench)
+        bench.assert_counted_exactly_once(first + second)
 
 
 def test_a_topic_that_does_not_exist_is_named_when_its_records_cannot_be_sent(bench: Bench) -> None:
