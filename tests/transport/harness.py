@@ -17,10 +17,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.transport.counting_worker import Job
+
+_NO_COORDINATOR_YET = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTITIONS = 4
@@ -105,7 +109,7 @@ class Bench:
         try:
             count = len(consumer.list_topics(self.job.source, timeout=10).topics[self.job.source].partitions)
             tps = [TopicPartition(self.job.source, number) for number in range(count)]
-            committed = consumer.committed(tps, timeout=10)
+            committed = _committed(consumer, tps)
             return sum(self.produced) - sum(max(0, int(position.offset)) for position in committed)
         finally:
             consumer.close()
@@ -184,6 +188,18 @@ def eventually(holds: Callable[[], bool], what: str, seconds: float = 30.0) -> N
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.1)
+
+
+def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """Committed offsets; on a broker that was started a moment ago the group's coordinator may still be moving in."""
+    deadline = time.monotonic() + 20.0
+    while True:
+        try:
+            return list(consumer.committed(partitions, timeout=10))
+        except KafkaException as failure:
+            if failure.args[0].code() not in _NO_COORDINATOR_YET or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def drained(bench: Bench, seconds: float = 40.0) -> None:
