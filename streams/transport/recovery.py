@@ -72,6 +72,11 @@ def recover(
         return _committed(consumer, partition, input_topics, stall_timeout)
 
 
+_COORDINATOR_MOVES = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
+
+
 class _Untrustworthy(Exception):
     """The store and its changelogs do not fit together."""
 
@@ -130,10 +135,18 @@ def _who(topic: str | None, store: PartitionStore) -> str:
 def _committed(
     consumer: LibrdkafkaConsumer, partition: int, input_topics: Sequence[str], timeout: float
 ) -> dict[str, int]:
-    try:
-        positions = consumer.committed([TopicPartition(topic, partition) for topic in input_topics], timeout=timeout)
-    except KafkaException as failure:
-        raise RecoveryFailed(f"partition {partition}: committed offsets cannot be read: {failure.args[0]}") from failure
+    wanted = [TopicPartition(topic, partition) for topic in input_topics]
+    give_up_at = time.monotonic() + timeout
+    while True:
+        try:
+            positions = consumer.committed(wanted, timeout=timeout)
+            break
+        except KafkaException as failure:
+            # The group's coordinator may be moving in or away; where it went is learnt by asking again.
+            if failure.args[0].code() not in _COORDINATOR_MOVES or time.monotonic() > give_up_at:
+                found = f"partition {partition}: committed offsets cannot be read: {failure.args[0]}"
+                raise RecoveryFailed(found) from failure
+            time.sleep(_POLL_SECONDS)
     failed = [position for position in positions if position.error is not None]
     if failed:
         raise RecoveryFailed(
