@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from connectors.protocols import Erp, RevenuePlatform
 from streams.core.contract import Contract, Document
-from streams.core.decision import Decision, ErpAnswered, EventArrived, Input, RevenueAnswered, TimePassed
+from streams.core.decision import Decision, ErpAnswered, EventArrived, Input, RevenueAnswered
 from streams.core.exceptions import exception_record
 from streams.core.orchestration import decide
 from streams.core.periods import PeriodBook, after_period_event, concerns
@@ -138,11 +138,6 @@ class World:
         """Process until nothing moves."""
         while waiting := next((queue for queue in self.queues if queue), None):
             self.step(waiting)
-
-    def pass_time(self) -> None:
-        """Let the clock act on every contract."""
-        for contract_id in list(self.contracts):
-            self._decide(contract_id, TimePassed(at=self._clock()))
 
     def counts(self) -> dict[str, int]:
         """Return how many events ended as what; every event that was offered is in one of them."""

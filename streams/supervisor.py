@@ -57,11 +57,6 @@ class Supervisor:
             raise ValueError("this supervisor keeps no logs")
         return self._logs / f"{name}.log"
 
-    @property
-    def pids(self) -> dict[str, int]:
-        """Process ids by program name."""
-        return {name: process.pid for name, process in self._running.items()}
-
     def check(self) -> None:
         """Raise ProgramFailed, with the end of its log, when a program has ended."""
         for name, process in self._running.items():

@@ -145,7 +145,6 @@ class Settings(BaseSettings):
     )
     drain_timeout: Seconds = Field(6.0, description="Seconds a worker takes at most to finish its batches on stop.")
     max_batch_records: int = Field(4000, ge=1, le=100_000, description="Most records in one micro-batch.")
-    connector_timeout: Seconds = Field(30.0, description="Seconds a call to a revenue platform or an ERP may take.")
 
     # Tables
     store: Annotated[Literal["memory", "rocksdb"], BeforeValidator(_lower)] | None = Field(

@@ -168,7 +168,6 @@ class Document(Struct, frozen=True):
     """An admitted transaction that later events may refer to: to pay, to credit, to correct."""
 
     event: CommercialEvent
-    revenue_command_id: str | None = None
     void: bool = False
     """Superseded or reversed: it cannot be corrected again."""
     rejected: bool = False

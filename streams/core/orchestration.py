@@ -259,7 +259,7 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
 
 def _send(turn: Turn, event: CommercialEvent, day: dt.date) -> None:
     command = revenue_command(turn.contract.contract_id, event)
-    remember(turn, event, command.command_id if command else None)
+    remember(turn, event)
     start(turn, InFlight(event=event, command=command, posting_date=day, sent_at=turn.at))
 
 

@@ -112,29 +112,23 @@ def take_sequence(turn: Turn, event: CommercialEvent) -> None:
         turn.change(approved=tuple(other for other in contract.approved if other != event.event_id))
 
 
-def remember(turn: Turn, event: CommercialEvent, revenue_command_id: str | None) -> None:
+def remember(turn: Turn, event: CommercialEvent) -> None:
     """Remember an admitted transaction for those that will refer to it."""
     if isinstance(event.body, PeriodClosed | PeriodOpened):
         return
-    document = Document(event=event, revenue_command_id=revenue_command_id)
+    document = Document(event=event)
     for key in _keys(event):
         turn.remember_document(key, document)
 
 
 def void(turn: Turn, document: Document) -> None:
     """A document that is taken back cannot be corrected again."""
-    for key in _keys(document.event):
-        known = turn.document(key)
-        if known is not None and known.event.event_id == document.event.event_id:
-            turn.remember_document(key, replace(known, void=True))
+    _mark(turn, document.event, void=True)
 
 
 def reject(turn: Turn, event: CommercialEvent) -> None:
     """Remember that revenue recognition has refused a document: a correction has nothing to take back."""
-    for key in _keys(event):
-        known = turn.document(key)
-        if known is not None and known.event.event_id == event.event_id:
-            turn.remember_document(key, replace(known, rejected=True))
+    _mark(turn, event, rejected=True)
 
 
 def restore(turn: Turn, step: InFlight) -> None:
@@ -142,10 +136,7 @@ def restore(turn: Turn, step: InFlight) -> None:
     taken_back = step.reverses
     if taken_back is None:
         return
-    for key in _keys(taken_back):
-        known = turn.document(key)
-        if known is not None and known.event.event_id == taken_back.event_id:
-            turn.remember_document(key, replace(known, void=False))
+    _mark(turn, taken_back, void=False)
     if step.withdrawn is not None:
         turn.change(postings=(*turn.contract.postings, step.withdrawn))
 
@@ -171,6 +162,14 @@ def was_rejected(turn: Turn, event: CommercialEvent) -> bool:
     """Tell whether revenue recognition has refused a document."""
     known = turn.document(transaction_key(event.context.source_transaction_id))
     return known is not None and known.event.event_id == event.event_id and known.rejected
+
+
+def _mark(turn: Turn, event: CommercialEvent, **standing: bool) -> None:
+    """Set how an event's document stands, unless another event has taken its place meanwhile."""
+    for key in _keys(event):
+        known = turn.document(key)
+        if known is not None and known.event.event_id == event.event_id:
+            turn.remember_document(key, replace(known, **standing))
 
 
 def _keys(event: CommercialEvent) -> tuple[str, ...]:

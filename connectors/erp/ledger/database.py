@@ -66,11 +66,6 @@ class Database:
         self._reading = self._writing if self._sqlite and _in_memory(engine.url.database) else nullcontext()
         self._preparing = threading.Lock()
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether the database is SQLite."""
-        return self._sqlite
-
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that writes; it commits when the block ends. Raises ConnectorUnavailable."""
