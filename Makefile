@@ -25,7 +25,7 @@ help: ## this list
 
 setup: $(SETUP_STAMP) ## make .venv and install tieout with what its development needs
 
-$(SETUP_STAMP): pyproject.toml
+$(SETUP_STAMP): pyproject.toml hatch_build.py streams/codec/_native.pyx
 	$(call step,setup,$(MAKE) --no-print-directory -s .venv-filled)
 	@touch $@
 

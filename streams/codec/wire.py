@@ -18,6 +18,7 @@ from fastavro.schema import SchemaParseException
 
 from streams.codec.decoder import FieldTruncated, compile_decoder
 from streams.codec.encoder import FieldInvalid, compile_encoder
+from streams.codec.native import native_codec
 from streams.codec.registry import SchemaRegistry, UnknownSchema, derived_id
 from streams.codec.schemas import NAMESPACE, Schema, shipped_schema
 
@@ -68,6 +69,7 @@ class Codec(Generic[T]):
         self._parsed = _parse(schema)
         self._registry = registry
         self.schema_id = registry.register(subject, schema)
+        self._native = native_codec(record, schema)
         self._write = compile_encoder(schema)
         self._header = bytes([MAGIC]) + self.schema_id.to_bytes(4, "big")
         self._unions = _record_unions(schema)
@@ -86,6 +88,8 @@ class Codec(Generic[T]):
             raise PayloadInvalid(
                 PayloadFault.WRONG_RECORD, f"found a {type(record).__name__}, expected a {self.record.__name__}"
             )
+        if self._native is not None and (written := self._native.encode(self._header, record)) is not None:
+            return written
         payload = bytearray(self._header)
         try:
             self._write(payload, record)
@@ -117,6 +121,8 @@ class Codec(Generic[T]):
 
     def _read_ours(self, payload: bytes) -> T:
         """Read what was written with exactly our schema."""
+        if self._native is not None and (quickly := self._native.decode(payload, HEADER_BYTES)) is not None:
+            return quickly
         try:
             record, end = self._read(payload, HEADER_BYTES, len(payload))
         except FieldTruncated as fault:
