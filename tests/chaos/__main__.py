@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.chaos.ground import Store
 from tests.chaos.report import Report, as_json, as_table
 from tests.chaos.run import Plan, run
 from tests.chaos.schedule import Kind
@@ -57,6 +58,7 @@ def _arguments() -> tuple[Plan, bool, Path | None]:
     parser.add_argument("--contracts", type=int, default=1000)
     parser.add_argument("--events", type=int, default=15_000)
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--store", type=Store, choices=tuple(Store), default=Store.ROCKSDB, help="where tables are")
     parser.add_argument("--only", default="", help=f"some of {','.join(Kind)}")
     parser.add_argument("--settle", type=float, default=600.0, help="seconds to wait when the faults are over")
     parser.add_argument("--json", type=Path, default=None, help="where to write the report")
@@ -65,7 +67,7 @@ def _arguments() -> tuple[Plan, bool, Path | None]:
     seed = given.seed if given.seed is not None else int(time.time()) % 1_000_000
     kinds = tuple(Kind(name.strip()) for name in given.only.split(",") if name.strip())
     print(f"seed {seed}", flush=True)
-    plan = Plan(seed, given.faults, given.contracts, given.events, given.brokers, kinds, given.settle)
+    plan = Plan(seed, given.faults, given.contracts, given.events, given.brokers, given.store, kinds, given.settle)
     return plan, given.keep, given.json
 
 

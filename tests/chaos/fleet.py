@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from types import TracebackType
 from streams.agents.posting import STAGE as POSTING
 from streams.embedded.process import free_port
 from streams.wiring import STAGES
+from tests.chaos.disk import Disk
 
 _WATCH_SECONDS = 0.2
 _RESTART_SECONDS = 0.5
@@ -56,6 +57,8 @@ class Process:
     stage: str
     environment: Mapping[str, str]
     log: Path
+    disk: Disk | None = None
+    """Where its tables are, when that disk can be filled."""
     child: subprocess.Popen[bytes] | None = None
     wanted: bool = False
     again_at: float = 0.0
@@ -65,6 +68,16 @@ class Process:
     def running(self) -> bool:
         """Whether it runs, frozen or not."""
         return self.child is not None and self.child.poll() is None
+
+    def ended_within(self, seconds: float) -> bool:
+        """Wait until it ends; False when it runs on."""
+        if self.child is None:
+            return True
+        try:
+            self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if it runs."""
@@ -127,16 +140,16 @@ class Fleet:
 
     def _process(self, stage: str, worker: int) -> Process:
         name = f"{stage}-{worker}"
-        data, logs = self._folder / name, self._folder / "logs"
+        data = self._folder / name
         data.mkdir(parents=True, exist_ok=True)
-        logs.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
         environment = {
             **self._environment,
             # What a worker keeps on its machine stays there when it is started again.
             "TIEOUT_DATA_DIR": str(data),
             "TIEOUT_METRICS_PORT": str(free_port() - STAGES.index(stage)),
         }
-        return Process(name, stage, environment, logs / f"{name}.log")
+        return Process(name, stage, environment, self.logs / f"{name}.log")
 
     @contextmanager
     def struck(self, stage: str, *workers: int) -> Iterator[list[Process]]:
@@ -149,6 +162,26 @@ class Fleet:
         finally:
             for process in processes:
                 process.lock.release()
+
+    @property
+    def logs(self) -> Path:
+        """Where each process has its log."""
+        return self._folder / "logs"
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where each process keeps what it keeps on its machine."""
+        return [self._folder / process.name for process in self._processes.values()]
+
+    def use(self, disks: Iterable[Disk]) -> None:
+        """Tell the processes that their folders, in the order of `folders`, are disks that can be filled."""
+        for process, disk in zip(self._processes.values(), disks, strict=True):
+            process.disk = disk
+
+    def note_end(self, process: Process) -> None:
+        """Keep that a process has ended by itself."""
+        if process.child is not None:
+            self.ends.append(End(time.time(), process.name, process.child.returncode))
 
     def start(self, workers: int) -> None:
         """Start so many workers of every stage."""
@@ -188,7 +221,7 @@ class Fleet:
             return
         now = time.time()
         if process.child is not None and not process.again_at:
-            self.ends.append(End(now, process.name, process.child.returncode))
+            self.note_end(process)
             process.again_at = now + _RESTART_SECONDS
         elif now >= process.again_at:
             process.start()

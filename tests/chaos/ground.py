@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from streams.embedded.process import LOOPBACK, free_port
 from streams.supervisor import Supervisor
 from streams.topic_admin import apply_topics
 from streams.wiring import schema_registry
+from tests.chaos.disk import NoDisks, small_disks
 from tests.chaos.faulty_worker import TOKENS
 from tests.chaos.fleet import Fleet
 from tests.chaos.proxy import Link, Proxies
@@ -25,6 +27,13 @@ from tests.infra.kafka import KafkaServer, new_cluster_id, new_node
 from tests.system.deployment import Deployment
 
 _PARTITIONS = 8
+
+
+class Store(StrEnum):
+    """Where the workers keep their tables, as TIEOUT_STORE takes it."""
+
+    MEMORY = "memory"
+    ROCKSDB = "rocksdb"
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Ground:
     deployment: Deployment
     """To read what is left."""
     publisher: Publisher
+    no_disks: str
+    """Why no disk can be filled; empty when they can."""
 
     def heal(self) -> None:
         """Let every connection pass, and forget the tokens that struck nothing."""
@@ -51,7 +62,9 @@ class Ground:
 
 
 @contextmanager
-def prepared(folder: Path, *, registry: str, database: str, brokers: int = 1) -> Iterator[Ground]:
+def prepared(
+    folder: Path, *, registry: str, database: str, brokers: int = 1, store: Store = Store.ROCKSDB
+) -> Iterator[Ground]:
     """Start brokers and proxies and make the topics; `registry` and `database` are addresses of running servers.
 
     Workers are started by the caller and stopped here at the end.
@@ -70,6 +83,7 @@ def prepared(folder: Path, *, registry: str, database: str, brokers: int = 1) ->
             "TIEOUT_SCHEMA_REGISTRY": registry_url._replace(netloc=f"{LOOPBACK}:{registry_link.port}").geturl(),
             "TIEOUT_DATABASE": database_url.set(port=database_link.port).render_as_string(hide_password=False),
             "TIEOUT_DATA_DIR": str(folder / "data"),
+            "TIEOUT_STORE": store,
             "TIEOUT_PARTITIONS": str(_PARTITIONS),
             "TIEOUT_SESSION_TIMEOUT": f"{SESSION_SECONDS:g}",
             "TIEOUT_REBALANCE_TIMEOUT": "8",
@@ -82,9 +96,22 @@ def prepared(folder: Path, *, registry: str, database: str, brokers: int = 1) ->
         apply_topics(settings)
         registry_client = schema_registry(settings)
         deployment = Deployment(settings, environment, Supervisor(folder / "logs"), registry_client)
-        fleet = resources.enter_context(Fleet(folder / "workers", {**environment, TOKENS: str(tokens)}))
+        fleet = Fleet(folder / "workers", {**environment, TOKENS: str(tokens)})
+        no_disks = _disks_for(fleet, store, resources)
+        resources.enter_context(fleet)
         publisher = resources.enter_context(Publisher(deployment.bootstrap))
-        yield Ground(servers, links, registry_link, database_link, tokens, fleet, deployment, publisher)
+        yield Ground(servers, links, registry_link, database_link, tokens, fleet, deployment, publisher, no_disks)
+
+
+def _disks_for(fleet: Fleet, store: Store, resources: ExitStack) -> str:
+    """Give each process a disk that can be filled; return why not, when that cannot be."""
+    if store is Store.MEMORY:
+        return "tables are in memory"
+    try:
+        fleet.use(resources.enter_context(small_disks(fleet.folders)))
+    except NoDisks as reason:
+        return str(reason)
+    return ""
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import msgspec
 from streams.records import AuditAction
 from tests.chaos.fleet import End, Stop
 from tests.chaos.schedule import Fault, Kind
+from tests.chaos.stores import StoreUse
 from tests.chaos.strikes import Struck
 from tests.chaos.verdict import Evidence, Verdict
 
@@ -40,6 +41,8 @@ class Report(msgspec.Struct, frozen=True):
 
     seed: int
     brokers: int
+    store: str
+    """Where the workers kept their tables."""
     contracts: int
     history: int
     """Events of the generated history, its own duplicates included."""
@@ -60,6 +63,10 @@ class Report(msgspec.Struct, frozen=True):
     """Processes that ended by themselves and were started again, by exit code."""
     stops: dict[str, Stops]
     """Processes that were told to stop by SIGTERM, by exit code; a negative one is the signal that ended it."""
+    stores: StoreUse | None
+    """What tables on disk went through."""
+    no_disks: str
+    """Why no disk could be filled; empty when they could."""
     fault_seconds: float
     settle_seconds: float
     total_seconds: float
@@ -87,6 +94,7 @@ def make_report(
     *,
     seed: int,
     brokers: int,
+    store: str,
     contracts: int,
     history: int,
     struck: Sequence[Struck],
@@ -95,6 +103,8 @@ def make_report(
     verdict: Verdict,
     ends: Sequence[End],
     stops: Sequence[Stop],
+    stores: StoreUse | None,
+    no_disks: str,
     times: Times,
 ) -> Report:
     """Return the report; `unclaimed` are the numbers of the faults whose token no connector took."""
@@ -103,6 +113,7 @@ def make_report(
     return Report(
         seed=seed,
         brokers=brokers,
+        store=store,
         contracts=contracts,
         history=history,
         events=len(evidence.events),
@@ -116,6 +127,8 @@ def make_report(
         corrupt=verdict.ends["refused"] + verdict.ends["unreadable"],
         restarts={f"exit {code}": times for code, times in sorted(Counter(end.code for end in ends).items())},
         stops=_stops(stops),
+        stores=stores,
+        no_disks=no_disks,
         fault_seconds=round(times.faults, 1),
         settle_seconds=round(times.settling, 1),
         total_seconds=round(times.total, 1),
@@ -174,6 +187,20 @@ def _spans(evidence: Evidence) -> list[tuple[float, float]]:
     return [(at, done[key]) for key, at in begun.items() if key in done]
 
 
+def _about_stores(report: Report) -> list[str]:
+    lines = []
+    if report.stores is not None:
+        use = report.stores
+        lines.append(
+            f"stores opened {use.opened} times, {use.kept} of them on a folder with an older state of the partition, "
+            f"{use.outdated} of these after another worker had it; made again {sum(use.made_again.values())} times"
+        )
+        lines += [f"  {times} times: {reason}" for reason, times in use.made_again.items()]
+    if report.no_disks:
+        lines.append(f"no disk was filled: {report.no_disks}")
+    return lines
+
+
 def as_json(report: Report) -> bytes:
     """Return the report as JSON."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2)
@@ -184,6 +211,7 @@ def as_table(report: Report) -> str:
     lines = [
         (
             f"seed {report.seed}, {report.brokers} broker{'s' if report.brokers > 1 else ''}, "
+            f"tables in {report.store}, "
             f"{report.contracts} contracts, {report.events} events ({report.history} of the history, others repeated), "
             f"{report.postings} postings"
         ),
@@ -211,6 +239,7 @@ def as_table(report: Report) -> str:
             )
             or "none"
         ),
+        *_about_stores(report),
         f"losses {report.losses}, doubles {report.doubles}, other faults {report.wrong}",
         *(f"  {finding}" for finding in report.findings),
     ]

@@ -11,10 +11,11 @@ from pathlib import Path
 from streams.codec.json_events import event_from_json
 from streams.embedded.process import wait_until
 from streams.topics import POSTING_ACKS, SOURCE_EVENTS
-from tests.chaos.ground import Ground, prepared
+from tests.chaos.ground import Ground, Store, prepared
 from tests.chaos.report import Report, Times, make_report
 from tests.chaos.schedule import WORKERS, Kind, schedule
 from tests.chaos.settle import begun, wait_until_settled
+from tests.chaos.stores import store_use
 from tests.chaos.strikes import Strikes, Struck, shortest_seconds
 from tests.chaos.verdict import gather, judge
 from tests.oracle.batch import calculate
@@ -30,6 +31,7 @@ class Plan:
     contracts: int
     events: int
     brokers: int = 1
+    store: Store = Store.ROCKSDB
     kinds: tuple[Kind, ...] = ()
     """Empty: all."""
     settle_seconds: float = 300.0
@@ -41,7 +43,7 @@ def run(
 ) -> Report:
     """Carry a plan out in an empty folder, on a registry and a PostgreSQL database that run already."""
     started = time.monotonic()
-    with prepared(folder, registry=registry, database=database, brokers=plan.brokers) as ground:
+    with prepared(folder, registry=registry, database=database, brokers=plan.brokers, store=plan.store) as ground:
         tell(f"servers ready after {time.monotonic() - started:.0f} s")
         ground.fleet.start(WORKERS)
         return _carry_out(plan, ground, started, tell)
@@ -86,9 +88,11 @@ def _carry_out(plan: Plan, ground: Ground, started: float, tell: Callable[[str],
     evidence = gather(ground.deployment)
     published = _published([event.event_id for event in events], strikes)
     verdict = judge(evidence, published, strikes.corrupt, expected)
+    verdict.wrong += strikes.wrong
     return make_report(
         seed=plan.seed,
         brokers=plan.brokers,
+        store=plan.store,
         contracts=len(contracts),
         history=len(events),
         struck=strikes.struck,
@@ -97,11 +101,15 @@ def _carry_out(plan: Plan, ground: Ground, started: float, tell: Callable[[str],
         verdict=verdict,
         ends=ground.fleet.ends,
         stops=strikes.stops,
+        stores=store_use(ground.fleet.logs) if plan.store is Store.ROCKSDB else None,
+        no_disks=ground.no_disks,
         times=Times(faults_ended - faults_began, settled - faults_ended, time.monotonic() - started),
     )
 
 
-_ON_PROCESS = frozenset({Kind.KILL, Kind.FREEZE, Kind.TERMINATE, Kind.SCALE, Kind.REGISTRY_FAILS, Kind.REGISTRY_SLOW})
+_ON_PROCESS = frozenset(
+    {Kind.KILL, Kind.FREEZE, Kind.TERMINATE, Kind.SCALE, Kind.REGISTRY_FAILS, Kind.REGISTRY_SLOW, Kind.DISK_FULL}
+)
 
 
 _WARM_SECONDS = 90.0

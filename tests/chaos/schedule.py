@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+from streams.agents.orchestration import STAGE as ORCHESTRATION
+from streams.agents.reconciliation import STAGE as RECONCILIATION
 from streams.wiring import STAGES
 
 WORKERS = 2
@@ -51,6 +53,9 @@ class Kind(StrEnum):
     """A slice of the history is published again."""
     ACKS_AGAIN = "acks-again"
     """Old acknowledgments are published again: late, twice, and out of order."""
+    DISK_FULL = "disk-full"
+    """The disk with a process's tables has no room left; the process ends, fails to start on it, and goes on once
+    there is room."""
 
 
 # About how often each kind strikes; kinds that take long or stop everything are rarer.
@@ -71,6 +76,7 @@ _WEIGHTS: dict[Kind, int] = {
     Kind.CORRUPT: 30,
     Kind.STORM: 8,
     Kind.ACKS_AGAIN: 12,
+    Kind.DISK_FULL: 10,
 }
 _SECONDS: dict[Kind, tuple[float, float]] = {
     Kind.KILL: (0.0, 2.0),
@@ -86,6 +92,7 @@ _SECONDS: dict[Kind, tuple[float, float]] = {
     Kind.REGISTRY_SLOW: (2.0, 4.0),
     Kind.ANSWER_LATE: (1.0, 4.0),
 }
+STAGES_WITH_TABLES = (ORCHESTRATION, RECONCILIATION)
 _LONGEST_GAP_SECONDS = 1.5
 
 
@@ -122,7 +129,7 @@ def schedule(seed: int, faults: int, kinds: Sequence[Kind] = (), *, brokers: int
             number=number,
             kind=kind,
             gap=chance.uniform(0.1, _LONGEST_GAP_SECONDS),
-            stage=chance.choice(STAGES),
+            stage=chance.choice(STAGES_WITH_TABLES if kind is Kind.DISK_FULL else STAGES),
             worker=chance.randrange(WORKERS),
             broker=chance.randrange(brokers),
             seconds=chance.uniform(*_SECONDS.get(kind, (0.0, 0.0))),

@@ -26,6 +26,11 @@ AT_ONCE = 3
 _STORM_RECORDS = 60
 _ACKS = 20
 _READ_SECONDS = 8.0
+_MEETS_SECONDS = 12.0
+"""How long a process is given to write to its full disk, or to join its group and open its tables there."""
+_ENDS_SECONDS = 20.0
+"""What the drain of its batches and a stuck commit may take of it when it has to end."""
+_NO_ROOM = "No space left on device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Strikes:
         self.corrupt: list[tuple[str, bytes, bytes | None]] = []
         self.storms: list[tuple[int, int]] = []
         """From where to where the history was published again."""
+        self.wrong: list[str] = []
+        """Processes that did not do what a fault demands of them."""
         self.stops: list[Stop] = []
         """Processes that were told to stop."""
 
@@ -143,6 +150,8 @@ class Strikes:
                 return bool(repeated)
             case Kind.ACKS_AGAIN:
                 return self._acks_again(chance)
+            case Kind.DISK_FULL:
+                return self._fill_disk(fault)
             case _ as unreachable:
                 assert_never(unreachable)
 
@@ -189,6 +198,40 @@ class Strikes:
             self._pause(fault.seconds)
             for process in others[: WORKERS - 1]:
                 process.start()
+        return True
+
+    def _fill_disk(self, fault: Fault) -> bool:
+        """A process that meets its full disk ends, and ends again when it is started on it."""
+        fleet = self._ground.fleet
+        with fleet.struck(fault.stage, fault.worker) as (process,):
+            if process.disk is None:
+                return False
+            took_hold = False
+            with process.disk.full():
+                for _ in ("while it works", "when it starts"):
+                    process.start()
+                    if not self._ends_for_want_of_room(process, fault):
+                        break
+                    took_hold = True
+                    fleet.note_end(process)
+            process.start()
+        return took_hold
+
+    def _ends_for_want_of_room(self, process: Process, fault: Fault) -> bool:
+        """Whether it met its full disk; one that did and went on, or did not end as it should, is noted."""
+        told_before = process.log.stat().st_size
+        ended = process.ended_within(_MEETS_SECONDS)
+        with process.log.open("rb") as log:
+            log.seek(told_before)
+            met = _NO_ROOM.encode() in log.read()
+        if not met:
+            return False  # it had nothing to write, or something else has ended it
+        if not ended and not process.ended_within(_ENDS_SECONDS):
+            self.wrong.append(f"disk-full {fault.number}: {process.name} met its full disk and did not end")
+            process.kill()
+        elif process.child is not None and process.child.returncode != 1:
+            code = process.child.returncode
+            self.wrong.append(f"disk-full {fault.number}: {process.name} ended with exit code {code}, expected 1")
         return True
 
     # --- servers
