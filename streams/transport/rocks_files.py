@@ -9,6 +9,8 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -63,8 +65,9 @@ class Folder:
         """Own the folder; an owner that is just leaving is waited for. Raises StoreLocked after `timeout` seconds."""
         if self._lock is not None or sys.platform == "win32":
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.with_suffix(".lock").open("a+", encoding="ascii")
+        with self._explained("be locked"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.with_suffix(".lock").open("a+", encoding="ascii")
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -81,10 +84,10 @@ class Folder:
                 time.sleep(_LOCK_POLL_SECONDS)
             else:
                 break
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
         self._lock = file
+        with self._explained("be locked"):
+            file.truncate(0)
+            os.write(file.fileno(), str(os.getpid()).encode())
 
     def unlock(self) -> None:
         if self._lock is not None:
@@ -99,7 +102,8 @@ class Folder:
             pass
         else:
             raise DatabaseUnusable(told)
-        self.path.mkdir(parents=True, exist_ok=True)
+        with self._explained("be made"):
+            self.path.mkdir(parents=True, exist_ok=True)
         try:
             return rocksdict.Rdict(str(self.path), self._options())
         except Exception as error:
@@ -109,7 +113,8 @@ class Folder:
     def drop(self) -> None:
         """Remove the database; the lock stays."""
         if self.path.exists():
-            shutil.rmtree(self.path)
+            with self._explained("be removed"):
+                shutil.rmtree(self.path)
 
     def failure(self, error: Exception, step: str) -> StoreFailed:
         """Explain an error in the middle of work. One that a new database would mend is noted for the next start."""
@@ -122,6 +127,13 @@ class Folder:
                 remedy = "it is made again from its changelogs on restart"
             return StoreDamaged(f"{self.path} cannot {step}: {error}; {remedy}")
         return self._told(error, step)
+
+    @contextmanager
+    def _explained(self, step: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._told(error, step) from error
 
     def _raise_if_operators(self, error: Exception, step: str) -> None:
         if any(text in str(error) for text in _OPERATORS):

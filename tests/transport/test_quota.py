@@ -40,3 +40,21 @@ def test_a_write_that_fails_is_loud_and_leaves_values_and_offset_of_one_moment(t
     found = contents(store)["a"]
     assert found[0] == expected  # type: ignore[index]
     store.release()
+
+
+NO_ROOM_AT_ALL = """
+import pathlib, resource, sys
+from tests.transport.test_stores import new_tables, opened
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+opened(pathlib.Path(sys.argv[1]), new_tables())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file size are POSIX")
+def test_a_store_that_finds_no_room_when_it_is_opened_says_so(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", NO_ROOM_AT_ALL, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode != 0
+    assert "StoreFailed" in ran.stderr
+    assert "nothing is lost" in ran.stderr
