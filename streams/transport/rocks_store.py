@@ -190,8 +190,11 @@ class RocksPartition:
             try:
                 self._database = self._folder.open()
                 self._check_identity()
+                return
             except (DatabaseUnusable, StoreDamaged) as unusable:
-                self.rebuild(str(unusable))
+                reason = str(unusable)
+            # Not while the error lives: its traceback may hold an iterator, and that the database and its lock.
+            self.rebuild(reason)
 
     def commit(self, changes: Mapping[Table[object], Sequence[Written]], offsets: Mapping[Table[object], int]) -> None:
         with self._lock:

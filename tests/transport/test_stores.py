@@ -243,6 +243,22 @@ def test_a_block_that_rots_is_never_read_as_data_nor_as_the_end_and_the_next_sta
     again.release()
 
 
+def test_a_block_that_rots_and_is_found_while_the_store_is_opened_makes_it_again_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    filled(tmp_path, new_tables(watch=lambda _: None))
+    (largest,) = sorted((tmp_path / "0").glob("*.sst"), key=lambda file: file.stat().st_size)[-1:]
+    with largest.open("r+b") as file:
+        file.seek(largest.stat().st_size // 2)
+        file.write(b"\xff" * 2_000)
+    tables = new_tables(version="2")  # a new rule: everything is gone through when the store is opened
+    again = opened(tmp_path, tables)
+    assert (again.offset(tables[0]), dict(again.tables[tables[0]].items())) == (-1, {})
+    assert "is made again from its changelogs" in caplog.text
+    put(again, tables[0], {b"k": 1}, 3)
+    again.release()
+
+
 def test_a_store_that_another_process_has_open_is_refused_naming_the_process(tmp_path: Path) -> None:
     store = opened(tmp_path, new_tables())
     program = (
