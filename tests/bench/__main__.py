@@ -19,6 +19,7 @@ from tests.bench.measure import RowFailed
 from tests.bench.peers import ROWS, Row
 from tests.bench.play import Played, play
 from tests.bench.report import Run, publish, write
+from tests.bench.targets import STORES
 from tests.infra.component import cache_dir
 
 LEAST_EVENTS = 5_000
@@ -33,17 +34,18 @@ class Bench:
     ) -> None:
         self.broker, self._cache, self.folder = broker, cache, folder
         self.events, self.row_seconds = events, seconds
-        self._loaded: set[str] = set()
+        self._feeds: dict[int, Feed] = {}
         self._absent = absent
 
     def feed(self, share: int) -> tuple[Feed, str]:
         """The feed of a share of the events, and the topic that holds it."""
         size = min(self.events, max(LEAST_EVENTS, self.events // share))
-        made, topic = feed(Shape(size, self.broker.partitions), self._cache), f"feed-{size}"
-        if topic not in self._loaded:
+        topic = f"feed-{size}"
+        if size not in self._feeds:
+            made = feed(Shape(size, self.broker.partitions), self._cache)
             self.broker.load(made, topic)
-            self._loaded.add(topic)
-        return made, topic
+            self._feeds[size] = made
+        return self._feeds[size], topic
 
     def row(self, row: Row, processes: int = 1) -> Played:
         """Play a row; one whose framework is not here says so."""
@@ -106,18 +108,20 @@ def main() -> int:
         whole, _ = bench.feed(1)
         rows = [bench.row(row) for row in chosen]
         tieout = next((row for row in rows if row.row.name == "tieout"), None)
-        two, paced, recovered = None, None, None
+        two, paced = None, None
+        recovered: list[Recovery | None] = []
         if tieout is not None and tieout.measured is not None and not given.only_rows:
             two = bench.row(tieout.row, processes=2)
             paced = bench.latency(tieout.row, tieout.measured.rate / 2)
-            recovered = bench.recovery(tieout.row, given.contracts)
+            recovered = [bench.recovery(row, given.contracts) for row in chosen if row.name in STORES]
         if any(row.wrong for row in rows):
             kept = cache / "logs"
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir(parents=True)
             for log in Path(name).glob("*.log"):
                 shutil.copy(log, kept)
-    run = Run(whole.facts, rows, two, paced, recovered, load_before, os.getloadavg(), time.monotonic() - started)
+    recoveries = [recovery for recovery in recovered if recovery is not None]
+    run = Run(whole.facts, rows, two, paced, recoveries, load_before, os.getloadavg(), time.monotonic() - started)
     written = write(run, cache / "results")
     print(written.table)
     print(f"{run.seconds:.0f} s; {written.folder}")

@@ -46,6 +46,7 @@ class Latency:
 class Recovery:
     """Seconds from the start of the second process to its first committed output, after the first was killed."""
 
+    title: str
     contracts: int
     start_seconds: float
     """The first start, which reads the same changelog but waits for no dead member."""
@@ -158,7 +159,7 @@ def recovery(
     finally:
         second.stop()
     wrong = differences(broker.found(OUTPUT_TOPICS), expected, kernel)
-    return Recovery(contracts, began, again, peak, tuple(wrong))
+    return Recovery(row.title, contracts, began, again, peak, tuple(wrong))
 
 
 def _wait_for(broker: Broker, worker: RowProcess, audits: int, seconds: float) -> float:

@@ -16,7 +16,8 @@ from tests.bench.rows.options import Options
 
 QUIX_VENV = "bench-venv"
 BYTEWAX_VENV = "bench-bytewax-venv"
-COMPACTED: Mapping[str, str] = {"cleanup.policy": "compact"}
+_DELETIONS_KEPT_MS = 7 * 24 * 3600 * 1000
+COMPACTED: Mapping[str, str] = {"cleanup.policy": "compact", "delete.retention.ms": str(_DELETIONS_KEPT_MS)}
 KEPT: Mapping[str, str] = {"cleanup.policy": "delete", "retention.ms": "-1"}
 PRODUCTION_INPUTS = (COMMERCIAL_EVENTS, REVENUE_ACKS, POSTING_ACKS, OPERATOR_COMMANDS)
 """The stage reads these, too; they are empty here."""
@@ -32,7 +33,7 @@ class Row:
     command: Callable[[], Sequence[str]]
     exactly_once: bool
     changelogs: Callable[[str], Sequence[str]]
-    """Changelog topics to be made for an application id; frameworks that make their own give none."""
+    """Topics to be made for an application id, changelogs as a rule; frameworks that make their own give none."""
     share: int = 1
     """A slow row gets a feed of 1/share of the events, a row that must warm up one of more."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +68,15 @@ def _named(app: str) -> Sequence[str]:
 def _java_arguments(given: Options) -> Sequence[str]:
     guarantee = "exactly_once_v2" if given.exactly_once else "at_least_once"
     ids = (str(number) for number in Kernel().input_ids())
-    return [given.bootstrap, given.input, given.app, guarantee, given.data_dir, *ids]
+    return [given.bootstrap, given.input, given.app, guarantee, given.data_dir, *ids, "cold"]
+
+
+def _warm_java_arguments(given: Options) -> Sequence[str]:
+    return [*_java_arguments(given)[:-1], "warm"]
+
+
+def _warm_up_outputs(app: str) -> Sequence[str]:
+    return [f"{app}-warmup-{topic}" for topic in OUTPUT_TOPICS]
 
 
 def _none(_: str) -> Sequence[str]:
@@ -78,19 +87,25 @@ def _tieout_changelogs(_: str) -> Sequence[str]:
     return [topic for topic in changelog_topics(load_settings()) if topic.startswith("tieout-orchestration")]
 
 
+def _tieout(name: str, title: str, *, store: str, exactly_once: bool = True) -> Row:
+    return Row(
+        name,
+        title,
+        "exactly once" if exactly_once else "at least once",
+        _python("tieout"),
+        exactly_once,
+        _tieout_changelogs,
+        environment={"TIEOUT_STORE": store},
+        group="tieout-orchestration",
+    )
+
+
 ROWS: tuple[Row, ...] = (
     Row("raw", "raw confluent-kafka loop", "at least once", _python("raw"), False, _named),
     Row("raw-eos", "raw confluent-kafka loop, a transaction a batch", "exactly once*", _python("raw"), True, _named),
-    Row("tieout", "tieout", "exactly once", _python("tieout"), True, _tieout_changelogs, group="tieout-orchestration"),
-    Row(
-        "tieout-alo",
-        "tieout, not transactional",
-        "at least once",
-        _python("tieout"),
-        False,
-        _tieout_changelogs,
-        group="tieout-orchestration",
-    ),
+    _tieout("tieout", "tieout, tables in memory", store="memory"),
+    _tieout("tieout-rocksdb", "tieout, tables in RocksDB", store="rocksdb"),
+    _tieout("tieout-alo", "tieout, tables in memory, not transactional", store="memory", exactly_once=False),
     Row("faust", "faust-streaming", "at least once", _python("faust_plain"), False, _named, share=10),
     Row("quix", "Quix Streams", "at least once", _in(QUIX_VENV, "quix"), False, _none, share=4, needs=_made(QUIX_VENV)),
     Row(
@@ -127,6 +142,17 @@ ROWS: tuple[Row, ...] = (
         needs=java_command,
         verified=False,
         arguments=_java_arguments,
+    ),
+    Row(
+        "kstreams-eos-warm",
+        "Kafka Streams, JVM warm (Java; less work, see below)",
+        "exactly once (v2)",
+        java_command,
+        True,
+        _warm_up_outputs,
+        needs=java_command,
+        verified=False,
+        arguments=_warm_java_arguments,
     ),
 )
 

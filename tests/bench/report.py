@@ -19,6 +19,7 @@ from tests.bench.feed import Facts
 from tests.bench.measure import Measured
 from tests.bench.peers import QUIX_VENV
 from tests.bench.play import Played
+from tests.bench.targets import Verdict, as_table, verdicts
 from tests.infra.component import REPOSITORY
 
 _DOCS = REPOSITORY / "docs"
@@ -39,10 +40,15 @@ class Run:
     rows: Sequence[Played]
     two: Played | None
     latency: Latency | None
-    recovery: Recovery | None
+    recoveries: Sequence[Recovery]
     load_before: tuple[float, float, float]
     load_after: tuple[float, float, float]
     seconds: float
+
+    @property
+    def played(self) -> Sequence[Played]:
+        """All rows, that of two workers included."""
+        return (*self.rows, *([self.two] if self.two else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,11 @@ def publish(written: Written) -> None:
     _PAGE.write_text(f"{before}{_BEGIN}\n\n{written.table}\n{_END}{after}")
 
 
+def _judged(run: Run) -> list[Verdict]:
+    """Targets are judged by the rows whose output was right; one that could only be counted counts."""
+    return verdicts({_name(row): row.measured for row in run.played if row.measured is not None and not row.wrong})
+
+
 def _document(run: Run) -> dict[str, object]:
     return {
         "made": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -93,15 +104,16 @@ def _document(run: Run) -> dict[str, object]:
         "contracts": run.facts.contracts,
         "bytes": run.facts.bytes,
         "outputs": run.facts.expected.counts,
-        "rows": [_row(row) for row in (*run.rows, *([run.two] if run.two else []))],
+        "rows": [_row(row) for row in run.played],
+        "targets": [asdict(verdict) for verdict in _judged(run)],
         "latency": asdict(run.latency) if run.latency else None,
-        "recovery": asdict(run.recovery) if run.recovery else None,
+        "recoveries": [asdict(recovery) for recovery in run.recoveries],
     }
 
 
 def _row(played: Played) -> dict[str, object]:
     return {
-        "name": played.row.name if played.processes == 1 else f"{played.row.name}-{played.processes}",
+        "name": _name(played),
         "title": _title(played),
         "guarantee": played.row.guarantee,
         "events": played.events,
@@ -110,6 +122,10 @@ def _row(played: Played) -> dict[str, object]:
         "wrong": list(played.wrong),
         "progress": [(round(sample.at, 2), sample.done) for sample in played.samples],
     }
+
+
+def _name(played: Played) -> str:
+    return played.row.name if played.processes == 1 else f"{played.row.name}-{played.processes}"
 
 
 def _title(played: Played) -> str:
@@ -124,7 +140,7 @@ def _table(run: Run) -> str:
         _HEAD,
         "|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for played in (*run.rows, *([run.two] if run.two else [])):
+    for played in run.played:
         measured = played.measured
         head = f"| {_title(played)} | {played.row.guarantee} | {played.events:,} |"
         if measured is None:
@@ -145,14 +161,14 @@ def _table(run: Run) -> str:
             f"committed output: p50 {run.latency.p50_ms:.0f} ms, p99 {run.latency.p99_ms:.0f} ms, most "
             f"{run.latency.max_ms:.0f} ms ({run.latency.events:,} events)."
         )
-    if run.recovery:
-        told = "output verified" if not run.recovery.wrong else "output WRONG: " + _short(run.recovery.wrong)
+    for recovery in run.recoveries:
+        told = "output verified" if not recovery.wrong else "output WRONG: " + _short(recovery.wrong)
         notes.append(
-            f"Recovery after kill -9 with {run.recovery.contracts:,} further contracts in the changelog: "
-            f"{run.recovery.restart_seconds:.1f} s from start to the first committed output (a first start: "
-            f"{run.recovery.start_seconds:.1f} s), peak {run.recovery.peak_mb:,.0f} MB; {told}."
+            f"Recovery of {recovery.title} after kill -9 with {recovery.contracts:,} further contracts in the "
+            f"changelog: {recovery.restart_seconds:.1f} s from start to the first committed output (a first start: "
+            f"{recovery.start_seconds:.1f} s), peak {recovery.peak_mb:,.0f} MB; {told}."
         )
-    return "\n".join(lines) + "\n\n" + "\n\n".join(notes) + "\n"
+    return "\n".join([*as_table(_judged(run)), "", *lines]) + "\n\n" + "\n\n".join(notes) + "\n"
 
 
 def _verdict(played: Played) -> str:

@@ -14,10 +14,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
@@ -32,8 +36,9 @@ import org.apache.kafka.streams.state.Stores;
  * records an event, a posting after its answer, state a contract in stores with changelogs. It decides no accounting:
  * bodies are copied, not read, and no amount is computed.
  *
- * Arguments: bootstrap, input topic, application id, guarantee, state folder, and the schema ids of events, revenue
- * answers and posting answers.
+ * Arguments: bootstrap, input topic, application id, guarantee, state folder, the schema ids of events, revenue
+ * answers and posting answers, and "warm" or "cold": a JVM that is to be warm plays the whole input once before, as
+ * another application that writes to topics of its own.
  */
 public final class Orchestration {
     private static final String CONTRACTS = "contracts";
@@ -44,10 +49,37 @@ public final class Orchestration {
     private static final Set<String> NO_REVENUE = Set.of("PaymentReceived", "RefundIssued");
     private static final byte CAPTURED = 0, DUPLICATE = 2, PARKED = 4, RELEASED = 6, SENT = 8, ACCEPTED = 10, POSTED = 12;
 
+    private static final AtomicLong processed = new AtomicLong();
+
     public static void main(String[] args) throws InterruptedException {
+        if (args[8].equals("warm")) {
+            long records = length(args[0], args[1]);
+            KafkaStreams first = started(args, args[2] + "-warmup", args[2] + "-warmup-");
+            while (processed.get() < records) {
+                Thread.sleep(20);
+            }
+            first.close();
+        }
+        KafkaStreams streams = started(args, args[2], "");
+        Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
+        Thread.currentThread().join();
+    }
+
+    /** How many records the input holds; it was not written in transactions, so that every offset is one. */
+    private static long length(String bootstrap, String topic) {
+        Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap);
+        try (var reader = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+            var partitions = reader.partitionsFor(topic).stream()
+                    .map(found -> new TopicPartition(topic, found.partition()))
+                    .toList();
+            return reader.endOffsets(partitions).values().stream().mapToLong(Long::longValue).sum();
+        }
+    }
+
+    private static KafkaStreams started(String[] args, String application, String prefix) {
         Properties settings = new Properties();
         settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, args[0]);
-        settings.put(StreamsConfig.APPLICATION_ID_CONFIG, args[2]);
+        settings.put(StreamsConfig.APPLICATION_ID_CONFIG, application);
         settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, args[3]);
         settings.put(StreamsConfig.STATE_DIR_CONFIG, args[4]);
         settings.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
@@ -67,19 +99,16 @@ public final class Orchestration {
                     "orchestrate");
         }
         for (String topic : List.of("revenue-commands", "erp-postings", "audit-trail", "contract-status")) {
-            topology.addSink(topic, topic, bytes.serializer(), bytes.serializer(), "orchestrate");
+            topology.addSink(topic, prefix + topic, bytes.serializer(), bytes.serializer(), "orchestrate");
         }
         KafkaStreams streams = new KafkaStreams(topology, settings);
-        CountDownLatch failed = new CountDownLatch(1);
         streams.setUncaughtExceptionHandler(error -> {
             error.printStackTrace();
-            failed.countDown();
-            return org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
+            Runtime.getRuntime().halt(1);
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         });
-        Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
         streams.start();
-        failed.await();
-        Runtime.getRuntime().halt(1);
+        return streams;
     }
 
     /** What the next decision on a contract needs. */
@@ -236,6 +265,7 @@ public final class Orchestration {
 
         @Override
         public void process(Record<byte[], byte[]> record) {
+            processed.incrementAndGet();
             key = record.key();
             now = System.currentTimeMillis();
             ordinal = 0;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import sys
@@ -30,6 +31,13 @@ class Options:
 def options() -> Options:
     """Read the argument."""
     return Options(**json.loads(sys.argv[1]))
+
+
+def collect_garbage_as_tieout() -> None:
+    """Tune the garbage collector as tieout's worker does, so that a row beside it does not pay for that difference."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 def until_told() -> threading.Event:

@@ -1,7 +1,8 @@
 """Row: a loop on confluent-kafka that calls the same core. What Python can do at most on one core, with no framework.
 
 At least once: produce as it comes, flush and commit offsets once a second. Exactly once: one transaction a batch.
-It cannot recover its state, has no timers, no metrics and no rebalance: it is a limit, not a product.
+The garbage collector is tuned as tieout's worker tunes it. It cannot recover its state, has no timers, no metrics and
+no rebalance: it is a limit, not a product.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from tests.bench.kernel import Kernel, PartitionWork
-from tests.bench.rows.options import Options, options, until_told
+from tests.bench.rows.options import Options, collect_garbage_as_tieout, options, until_told
 
 _BATCH_RECORDS = 4000
 _COMMIT_SECONDS = 1.0
@@ -106,4 +107,6 @@ class _Loop:
 
 
 if __name__ == "__main__":
-    _Loop(options()).run()
+    loop = _Loop(options())
+    collect_garbage_as_tieout()
+    loop.run()
