@@ -10,7 +10,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from streams.config import Settings
-from streams.topics import TOPICS, Retention
+from streams.topics import TOPICS
+from streams.transport import StageSettings, changelog_config
 from streams.wiring import bootstrap, changelog_topics
 
 _REQUEST_SECONDS = 15.0
@@ -34,7 +35,8 @@ class AppliedTopic:
 def wanted_topics(settings: Settings) -> dict[str, dict[str, str]]:
     """Return every topic by name with its broker settings: those of `streams.topics` and the tables' changelogs."""
     wanted = {topic.name: topic.retention.topic_config for topic in TOPICS}
-    return wanted | dict.fromkeys(changelog_topics(settings), Retention.LATEST.topic_config)
+    changelog = changelog_config(StageSettings().store_keeps_up_within)
+    return wanted | dict.fromkeys(changelog_topics(settings), changelog)
 
 
 def apply_topics(settings: Settings) -> list[AppliedTopic]:

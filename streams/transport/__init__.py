@@ -20,6 +20,7 @@ from streams.transport.records import Batch, Headers, Record
 from streams.transport.settings import ClientSettings, StageSettings
 from streams.transport.stage import Stage
 from streams.transport.table import Table
+from streams.transport.topics import changelog_config
 from streams.transport.transaction import Transaction
 from streams.transport.watch import Count, Entry, Watch
 from streams.transport.worker import quiet_framework_logging, run_stages, run_worker
@@ -49,6 +50,7 @@ __all__ = [
     "Transport",
     "TransportError",
     "Watch",
+    "changelog_config",
     "quiet_framework_logging",
     "run_stages",
     "run_worker",

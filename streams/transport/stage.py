@@ -37,7 +37,7 @@ from streams.transport.recovery import recover
 from streams.transport.settings import ClientSettings, StageSettings
 from streams.transport.store import Origin, PartitionStore, Store
 from streams.transport.table import Table
-from streams.transport.topics import changelog_origin, check_copartitioned
+from streams.transport.topics import changelog_origin, check_copartitioned, check_deletions_kept
 from streams.transport.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class Stage:
         self._timers.append(_Timer(seconds, handler))
 
     def changelog_topics(self) -> list[str]:
-        """The topics to create with `cleanup.policy=compact` and as many partitions as the consumed topics."""
+        """The topics to create with `changelog_config` and as many partitions as the consumed topics."""
         return [table.changelog_topic for table in self._tables]
 
     def consumed_topics(self) -> list[str]:
@@ -251,6 +251,8 @@ class Stage:
         timeout = self.settings.request_timeout
         check_copartitioned(self._common(), self.consumed_topics(), self.changelog_topics(), timeout)
         if self.settings.store != "memory" and self._tables:
+            within = self.settings.store_keeps_up_within
+            check_deletions_kept(self._common(), self.changelog_topics(), within, timeout)
             self._origin = changelog_origin(self._common(), self.changelog_topics(), timeout)
 
     def on_assigned(self, partitions: set[int], generation: int, member_id: str) -> None:

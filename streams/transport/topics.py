@@ -1,4 +1,4 @@
-"""What a stage demands of its topics before it starts: that they exist and are partitioned alike."""
+"""What a stage demands of its topics before it starts: that they exist, are partitioned alike and keep deletions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from streams.transport.errors import TopicsNotReady
 from streams.transport.store import Origin
 
 log = logging.getLogger(__name__)
+
+_DELETIONS_KEPT = "delete.retention.ms"
+
+
+def changelog_config(keeps_up_within: float) -> dict[str, str]:
+    """Return the broker's settings of a changelog; `keeps_up_within` is the stage's `store_keeps_up_within`, seconds.
+
+    A store that was away that long has still to read every deletion that it missed: twice the time leaves it as much
+    again for the reading, and for clocks that differ.
+    """
+    return {"cleanup.policy": "compact", _DELETIONS_KEPT: str(int(2 * keeps_up_within * 1000))}
 
 
 def changelog_origin(common: Mapping[str, str], changelogs: Sequence[str], timeout: float) -> Origin:
@@ -48,3 +59,30 @@ def check_copartitioned(
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{topic}: {count}" for topic, count in counts.items())
         raise TopicsNotReady(f"partition counts differ ({listed}); create these topics with one partition count")
+
+
+def check_deletions_kept(
+    common: Mapping[str, str], changelogs: Sequence[str], keeps_up_within: float, timeout: float
+) -> None:
+    """Raise TopicsNotReady unless deletions stay in the changelogs for longer than `keeps_up_within` seconds.
+
+    A store that comes back later would otherwise keep keys whose deletion has left the changelog by compaction.
+    """
+    client = AdminClient({**common, "logger": log})
+    asked = client.describe_configs([ConfigResource(ResourceType.TOPIC, topic) for topic in changelogs])
+    least = int(keeps_up_within * 1000)
+    for resource, answer in asked.items():
+        try:
+            entry = answer.result(timeout).get(_DELETIONS_KEPT)
+        except (KafkaException, TimeoutError) as failure:
+            raise TopicsNotReady(
+                f"the settings of changelog {resource.name} cannot be read: {failure}; a worker whose tables are on "
+                "disk has to check them: allow it DescribeConfigs on its changelogs"
+            ) from failure
+        found = "nothing" if entry is None or entry.value is None else entry.value
+        if found == "nothing" or int(found) <= least:
+            raise TopicsNotReady(
+                f"changelog {resource.name} has {_DELETIONS_KEPT} {found}; expected more than {least}, the store's "
+                f"store_keeps_up_within: set {_DELETIONS_KEPT}={changelog_config(keeps_up_within)[_DELETIONS_KEPT]} on "
+                "the topic, else a store that was away would keep what was deleted meanwhile"
+            )
