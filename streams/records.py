@@ -22,16 +22,34 @@ class AccountingTreatment(StrEnum):
     TERMINATION = "TERMINATION"
 
 
+class Agreement(Struct, frozen=True, kw_only=True):
+    """A paper that was signed; several that are accounted for as one contract are combined (ASC 606-10-25-9)."""
+
+    agreement_id: str
+    """Number of the paper, named by its lines."""
+    signed_on: dt.date
+    """When it was signed."""
+    combination_basis: str = ""
+    """Which criterion of 606-10-25-9 it meets with the others: package, interdependent price, or single obligation;
+    empty for the first."""
+
+
 class RecognitionPattern(StrEnum):
     """When the revenue of a line is recognised (ASC 606-10-25-30 and 31). RATABLE_DAILY: every day of the term earns
     the same. RATABLE_MONTHLY: every calendar month the term touches earns the same. POINT_IN_TIME: in full on
-    fulfilment. USAGE: as used. MILESTONE: by cumulative percentage of progress."""
+    fulfilment. USAGE: as used. MILESTONE: by cumulative percentage of progress. UNITS: by units delivered, each
+    distinct. COST_TO_COST: by cost incurred over cost expected. AS_INVOICED: what the customer may be invoiced for
+    (606-10-55-18). PREPAID: credits as they are used, with expected breakage (606-10-55-46 to 49)."""
 
     RATABLE_DAILY = "RATABLE_DAILY"
     RATABLE_MONTHLY = "RATABLE_MONTHLY"
     POINT_IN_TIME = "POINT_IN_TIME"
     USAGE = "USAGE"
     MILESTONE = "MILESTONE"
+    UNITS = "UNITS"
+    COST_TO_COST = "COST_TO_COST"
+    AS_INVOICED = "AS_INVOICED"
+    PREPAID = "PREPAID"
 
 
 class Allocation(Struct, frozen=True, kw_only=True):
@@ -171,6 +189,24 @@ class BillingTerms(Struct, frozen=True, kw_only=True):
     """Days from invoice to due date."""
 
 
+class BundleDiscount(Struct, frozen=True, kw_only=True):
+    """Evidence that a discount belongs to some lines only: they are regularly sold together at this price (ASC
+    606-10-32-37)."""
+
+    line_ids: tuple[str, ...]
+    """Lines of the bundle; at least two, not all of the contract."""
+    bundle_price: Decimal
+    """Price at which they are regularly sold together."""
+
+
+class SspMethod(StrEnum):
+    """How the stand-alone selling price of a line is known (ASC 606-10-32-33 and 34). STATED: as given. RESIDUAL:
+    what the price leaves after the other lines."""
+
+    STATED = "STATED"
+    RESIDUAL = "RESIDUAL"
+
+
 class ContractLine(Struct, frozen=True, kw_only=True):
     """A promised good or service; becomes a performance obligation (ASC 606-10-25-14)."""
 
@@ -195,6 +231,17 @@ class ContractLine(Struct, frozen=True, kw_only=True):
     """Entity that performs, when it is not the one that contracts."""
     distinct: bool = True
     """Whether the promise is distinct from the rest of the contract (ASC 606-10-25-19)."""
+    agreement: str = ""
+    """Paper on which the line was signed, where several are combined."""
+    ssp_method: SspMethod = SspMethod.STATED
+    """How the stand-alone selling price is known; a RESIDUAL line has ssp 0."""
+    expected_cost: Decimal | None = None
+    """COST_TO_COST: cost expected to fulfil it; null otherwise."""
+    breakage_percent: Decimal = Decimal("0")
+    """PREPAID: share of the credits, in percent, that is expected never to be used."""
+    commitment_months: int = 0
+    """USAGE with a minimum: the price is the minimum for each of these many months, trued up at their end; 0: for the
+    whole term."""
 
 
 class MaterialRight(Struct, frozen=True, kw_only=True):
@@ -210,6 +257,90 @@ class MaterialRight(Struct, frozen=True, kw_only=True):
     """Last day on which it can be exercised."""
 
 
+class EstimateMethod(StrEnum):
+    """How variable consideration is estimated (ASC 606-10-32-8). EXPECTED_VALUE: the probability-weighted sum.
+    MOST_LIKELY_AMOUNT: the single most likely outcome."""
+
+    EXPECTED_VALUE = "EXPECTED_VALUE"
+    MOST_LIKELY_AMOUNT = "MOST_LIKELY_AMOUNT"
+
+
+class PossibleOutcome(Struct, frozen=True, kw_only=True):
+    """A possible amount of variable consideration."""
+
+    amount: Decimal
+    """Amount that would be added to the transaction price; negative for a reduction."""
+    probability: Decimal
+    """Its probability, from 0 to 1; the outcomes' add up to 1."""
+
+
+class VariableConsideration(Struct, frozen=True, kw_only=True):
+    """Part of the price that depends on what happens: bonuses, penalties, rebates, expected returns and concessions
+    (ASC 606-10-32-5 to 14)."""
+
+    variable_id: str
+    """Name, unique in the contract."""
+    method: EstimateMethod = EstimateMethod.EXPECTED_VALUE
+    """How the outcomes become an estimate."""
+    outcomes: tuple[PossibleOutcome, ...]
+    """What may happen; at least one."""
+    highly_probable: Decimal | None = None
+    """Constraint (ASC 606-10-32-11): the most that can be included without a significant reversal being probable;
+    null: the whole estimate. Never raises the estimate."""
+    line_ids: tuple[str, ...] = ()
+    """Lines it relates to entirely (ASC 606-10-32-40); empty: allocated like the price."""
+    service_start: dt.date | None = None
+    """First day of the distinct period of a series it relates to entirely (ASC 606-10-32-40); null: all of the
+    term."""
+    service_end: dt.date | None = None
+    """Last day of that period."""
+    refundable: bool = False
+    """Whether it is money of the customer that is expected to go back: the reduction is a refund liability (ASC
+    606-10-32-10)."""
+    basis: str = ""
+    """What the estimate rests on."""
+
+
+class ConsiderationPayable(Struct, frozen=True, kw_only=True):
+    """Consideration payable to the customer (ASC 606-10-32-25 to 27): it reduces the price, except for what a
+    distinct good or service from the customer is worth."""
+
+    payable_id: str
+    """Name, unique in the contract."""
+    amount: Decimal
+    """What is payable; positive."""
+    fair_value: Decimal | None = None
+    """Fair value of the distinct good or service that the customer gives in return; null: none, all of it reduces the
+    price."""
+    line_ids: tuple[str, ...] = ()
+    """Lines it relates to entirely; empty: allocated like the price."""
+
+
+class PaymentTerm(Struct, frozen=True, kw_only=True):
+    """When the customer pays how much, for the measurement of a financing component."""
+
+    due_on: dt.date
+    """When it is paid."""
+    amount: Decimal
+    """Amount, net of tax; positive."""
+
+
+class Financing(Struct, frozen=True, kw_only=True):
+    """A significant financing component (ASC 606-10-32-15 to 20): the price is what the customer would pay in cash on
+    transfer."""
+
+    annual_rate: Decimal
+    """Rate of a separate financing of customer and entity at inception, effective a year: 0.1 for 10 %."""
+    transfer_on: dt.date
+    """When control passes, or service begins: the date at which payments are valued."""
+    payments: tuple[PaymentTerm, ...]
+    """The promised payments; at least one."""
+    line_id: str
+    """Line that is financed."""
+    expedient: bool = True
+    """Whether a component of a year or less is left out (ASC 606-10-32-18)."""
+
+
 class ContractSigned(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractSigned"):
     """A contract was signed: creates version 1."""
 
@@ -221,6 +352,18 @@ class ContractSigned(Struct, frozen=True, kw_only=True, tag_field="-type", tag="
     """When it is invoiced."""
     options: tuple[MaterialRight, ...] = ()
     """Options that are material rights."""
+    agreements: tuple[Agreement, ...] = ()
+    """Papers that are combined; empty: one contract on one paper."""
+    variable: tuple[VariableConsideration, ...] = ()
+    """Variable consideration."""
+    payable_to_customer: tuple[ConsiderationPayable, ...] = ()
+    """Consideration payable to the customer."""
+    bundles: tuple[BundleDiscount, ...] = ()
+    """Discounts that belong to some lines only."""
+    financing: Financing | None = None
+    """Significant financing component; null: none."""
+    non_cash: Decimal = Decimal("0")
+    """Fair value of consideration that is not cash: not supported, refused unless 0."""
 
 
 class LineChange(Struct, frozen=True, kw_only=True):
@@ -236,6 +379,8 @@ class LineChange(Struct, frozen=True, kw_only=True):
     """New units; null leaves them."""
     end_date: dt.date | None = None
     """New last day of service; null leaves it."""
+    expected_cost: Decimal | None = None
+    """COST_TO_COST: new cost expected; null leaves it."""
 
 
 class ContractAmended(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractAmended"):
@@ -252,6 +397,8 @@ class ContractAmended(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """Treatment the source asks for. It is checked against the facts, never obeyed against them."""
     approved: bool = True
     """Whether the parties have approved the change (ASC 606-10-25-10); an unapproved change waits for approval."""
+    exercised_options: tuple[str, ...] = ()
+    """Material rights that the added lines exercise: what was allocated to them joins their price."""
 
 
 class ContractRenewed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractRenewed"):
@@ -261,6 +408,8 @@ class ContractRenewed(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """What is promised in the new term; at least one, with new line ids."""
     approved: bool = True
     """Whether the parties have approved it."""
+    exercised_options: tuple[str, ...] = ()
+    """Material rights that the renewal exercises: what was allocated to them joins its price."""
 
 
 class ContractTerminated(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractTerminated"):
@@ -390,10 +539,17 @@ class ObligationFulfilled(Struct, frozen=True, kw_only=True, tag_field="-type", 
 
     line_id: str
     """Line that was fulfilled."""
-    percent: Decimal
-    """Cumulative progress after this event, above 0 and up to 100; 100 for a point in time."""
+    percent: Decimal = Decimal("0")
+    """Cumulative progress after this event, above 0 and up to 100; 100 for a point in time. 0 where progress is told
+    by units or cost."""
     milestone: str = ""
     """Name of the milestone."""
+    units: Decimal | None = None
+    """UNITS: cumulative units delivered."""
+    cost_incurred: Decimal | None = None
+    """COST_TO_COST: cumulative cost incurred."""
+    cost_expected: Decimal | None = None
+    """COST_TO_COST: total cost expected now; null: as before."""
 
 
 class EstimateChanged(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.EstimateChanged"):
@@ -402,10 +558,17 @@ class EstimateChanged(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
 
     line_id: str | None = None
     """Line the change belongs to entirely; null: allocated as at inception."""
-    price_change: Decimal
-    """Change of the transaction price after the constraint; may be negative."""
+    price_change: Decimal = Decimal("0")
+    """Change of the transaction price after the constraint; may be negative. 0 where a variable consideration is
+    estimated anew."""
     basis: str = ""
     """What the estimate rests on."""
+    variable_id: str | None = None
+    """Variable consideration that is estimated anew; null: the change is given."""
+    outcomes: tuple[PossibleOutcome, ...] = ()
+    """What may happen now."""
+    highly_probable: Decimal | None = None
+    """Constraint now; null: none."""
 
 
 class PeriodOpened(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PeriodOpened"):
@@ -413,6 +576,18 @@ class PeriodOpened(Struct, frozen=True, kw_only=True, tag_field="-type", tag="ti
 
     period: str
     """Accounting period, YYYY-MM."""
+    approved_by: str = ""
+    """Who approved that a closed period is opened again; empty for a new period."""
+    reason: str = ""
+    """Why it is opened again."""
+
+
+class PeriodLock(StrEnum):
+    """How firmly a period is closed. SOFT: late events follow the late policy, recognition may run again. HARD:
+    nothing is posted into it before it is re-opened with approval."""
+
+    SOFT = "SOFT"
+    HARD = "HARD"
 
 
 class PeriodClosed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PeriodClosed"):
@@ -421,6 +596,8 @@ class PeriodClosed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="ti
 
     period: str
     """Accounting period, YYYY-MM."""
+    lock: PeriodLock = PeriodLock.SOFT
+    """How firmly."""
 
 
 class CommercialEvent(Struct, frozen=True, kw_only=True):
@@ -527,6 +704,10 @@ class JournalLine(Struct, frozen=True, kw_only=True):
     """Dimension tax jurisdiction."""
     partner_entity: str = ""
     """Dimension partner legal entity, on intercompany lines."""
+    functional_debit: Decimal = Decimal("0")
+    """Debit in the entity's functional currency; 0 where the journal is in it."""
+    functional_credit: Decimal = Decimal("0")
+    """Credit in the entity's functional currency; 0 where the journal is in it."""
 
 
 class PostJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostJournal"):
@@ -570,6 +751,8 @@ class ErpPosting(Struct, frozen=True, kw_only=True):
     """Traceable context."""
     body: PostJournal | ReverseJournal
     """What to post."""
+    functional_currency: str = ""
+    """Functional currency of the entity, where it is another than the journal's; empty otherwise."""
 
 
 class EstablishContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.EstablishContract"):
@@ -868,6 +1051,12 @@ class RevenueAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """Net billed on the contract so far, as the platform holds it."""
     recognised_total: Decimal
     """Revenue recognised on the contract so far, as the platform holds it."""
+    refund_liability_total: Decimal = Decimal("0")
+    """Part of what is billed and not recognised that is expected to go back to the customer."""
+    interest_total: Decimal = Decimal("0")
+    """Interest accreted so far on a financing component; positive: income, negative: expense."""
+    variable_included: Decimal = Decimal("0")
+    """Variable consideration included in the transaction price after the constraint."""
 
 
 class RevenueRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RevenueRejected"):
@@ -922,6 +1111,8 @@ class RunRecognition(Struct, frozen=True, kw_only=True, tag_field="-type", tag="
 
     period: str
     """Accounting period, YYYY-MM."""
+    last_day: dt.date | None = None
+    """Last day of the period in the entity's fiscal calendar; null: of the calendar month."""
 
 
 class RevenueCommand(Struct, frozen=True, kw_only=True):
