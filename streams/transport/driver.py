@@ -87,7 +87,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             session_timeout_ms=int(bounds.session_timeout * 1000),
             rebalance_timeout_ms=int(bounds.rebalance_timeout * 1000),
             heartbeat_interval_ms=int(bounds.heartbeat_interval * 1000),
-            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            metadata_max_age_ms=int(bounds.metadata_max_age * 1000),
             connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
             check_crcs=conf.broker_check_crcs,
             **client.for_aiokafka(),

@@ -88,6 +88,8 @@ class StageSettings:
 
     `session_timeout` and `rebalance_timeout` say how long the group waits for a member that died and for members to
     come back to a rebalance; brokers that wait out the rebalance timeout on every join want them low.
+    A leader that divided the partitions while a broker that was starting did not know the topics, and so gave nobody
+    anything, learns of them after `metadata_max_age` and divides again.
     `transactional=False` is for brokers without transactions: outputs are flushed, then the input offset is
     committed, so a crash in between repeats a batch.
 
@@ -103,6 +105,7 @@ class StageSettings:
     heartbeat_interval: float = 3.0
     rebalance_timeout: float = 30.0
     max_poll_interval: float = 300.0
+    metadata_max_age: float = 10.0
     request_timeout: float = 40.0
     fetch_max_wait: float = 0.1
     max_batch_records: int = 4000

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 from collections.abc import Sequence
 
 from streams.transport.errors import StageFailed, TransportError
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _ALLOCATIONS_BEFORE_COLLECTION = 100_000
 SHUTDOWN_SECONDS = 8.5
+_TEARDOWN_SECONDS = 1.0
 _CHATTY = ("faust", "mode", "aiokafka", "streams.transport.app", "streams.transport.driver")
 
 
@@ -88,12 +90,9 @@ def run_worker(*stages: Stage) -> int:
     """Run stages until SIGTERM or SIGINT; the exit code is 0 after a clean stop and 1 after a failure."""
     quiet_framework_logging()
     _rarely_collect_garbage()
-    code = 0
-    try:
-        asyncio.run(_until_signalled(stages))
-    except TransportError as failure:
-        log.critical("%s", failure, exc_info=failure.__cause__)
-        code = 1
+    teardown = _Teardown()
+    code = asyncio.run(_until_signalled(stages, teardown))
+    teardown.is_over()
     if any(stage.has_stuck_io() for stage in stages):
         # A commit that waits for a broker that is gone would keep the interpreter from ending. Whatever its
         # outcome, the next owner of the partition learns it from the broker.
@@ -103,9 +102,40 @@ def run_worker(*stages: Stage) -> int:
     return code
 
 
-async def _until_signalled(stages: Sequence[Stage]) -> None:
+class _Teardown:
+    """Bounds what comes after the stages: ending the event loop waits for every task, also one that refuses to end."""
+
+    def __init__(self) -> None:
+        self._leaving: threading.Timer | None = None
+
+    def begins(self, code: int) -> None:
+        """Leave the process with an exit code unless it is over in time."""
+        self._leaving = threading.Timer(_TEARDOWN_SECONDS, self._leave, [code])
+        self._leaving.daemon = True
+        self._leaving.start()
+
+    def is_over(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+
+    @staticmethod
+    def _leave(code: int) -> None:
+        log.warning("leaving with tasks that do not end: whatever they had in hand is not committed")
+        logging.shutdown()
+        os._exit(code)
+
+
+async def _until_signalled(stages: Sequence[Stage], teardown: _Teardown) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run_stages(*stages, stop=stop)
+    code = 1
+    try:
+        await run_stages(*stages, stop=stop)
+        code = 0
+    except TransportError as failure:
+        log.critical("%s", failure, exc_info=failure.__cause__)
+    finally:
+        teardown.begins(code)
+    return code
