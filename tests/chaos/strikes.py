@@ -206,20 +206,21 @@ class Strikes:
         with fleet.struck(fault.stage, fault.worker) as (process,):
             if process.disk is None:
                 return False
-            took_hold = False
+            took_hold, told_before = False, process.log.stat().st_size
             with process.disk.full():
                 for _ in ("while it works", "when it starts"):
                     process.start()
-                    if not self._ends_for_want_of_room(process, fault):
-                        break
-                    took_hold = True
-                    fleet.note_end(process)
+                    if self._ends_for_want_of_room(process, told_before, fault):
+                        took_hold = True
+                        fleet.note_end(process)
+                    else:
+                        process.kill()
+                    told_before = process.log.stat().st_size
             process.start()
         return took_hold
 
-    def _ends_for_want_of_room(self, process: Process, fault: Fault) -> bool:
+    def _ends_for_want_of_room(self, process: Process, told_before: int, fault: Fault) -> bool:
         """Whether it met its full disk; one that did and went on, or did not end as it should, is noted."""
-        told_before = process.log.stat().st_size
         ended = process.ended_within(_MEETS_SECONDS)
         with process.log.open("rb") as log:
             log.seek(told_before)

@@ -21,9 +21,13 @@ CASES = {
     "every_kind_of_fault": Plan(seed=606, faults=len(Kind), contracts=40, events=800),
     # Two workers join, leave, freeze and die while there is work: no crash loop, no duplicate (faust-streaming 323),
     # no event twice after scaling (faust-streaming 502).
-    "members_that_come_and_go": Plan(seed=323, faults=6, contracts=40, events=800, kinds=(Kind.SCALE, Kind.FREEZE)),
+    "members_that_come_and_go__faust_issues_323_and_502": Plan(
+        seed=323, faults=6, contracts=40, events=800, kinds=(Kind.SCALE, Kind.FREEZE)
+    ),
     # kill -9 while contracts are being counted and posted loses no count (robinhood/faust 340).
-    "kill_in_the_middle_of_work": Plan(seed=340, faults=8, contracts=40, events=800, kinds=(Kind.KILL,)),
+    "kill_in_the_middle_of_work__faust_issue_340": Plan(
+        seed=340, faults=8, contracts=40, events=800, kinds=(Kind.KILL,)
+    ),
 }
 
 
