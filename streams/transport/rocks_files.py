@@ -33,6 +33,15 @@ _OPERATORS = (
     "Cannot allocate memory",
 )
 _DAMAGED = "damaged"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def machine_start() -> str | None:
+    """Which start of this machine this is; None where the system does not tell."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class Folder:
         self.path = path
         self._memory = memory
         self._lock: IO[str] | None = None
+        self.had_several_logs = False
+        """Whether it was left, at the time it was opened, in the middle of changing to a new write-ahead log."""
 
     def lock(self, timeout: float) -> None:
         """Own the folder; an owner that is just leaving is waited for. Raises StoreLocked after `timeout` seconds."""
@@ -104,6 +115,7 @@ class Folder:
             raise DatabaseUnusable(told)
         with self._explained("be made"):
             self.path.mkdir(parents=True, exist_ok=True)
+        self.had_several_logs = len(list(self.path.glob("*.log"))) > 1
         try:
             return rocksdict.Rdict(str(self.path), self._options())
         except Exception as error:

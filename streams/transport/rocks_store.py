@@ -21,7 +21,7 @@ import msgspec
 import rocksdict
 
 from streams.transport.errors import StoreDamaged, StoreFailed
-from streams.transport.rocks_files import DatabaseUnusable, Folder, Memory
+from streams.transport.rocks_files import DatabaseUnusable, Folder, Memory, machine_start
 from streams.transport.store import Origin, Written
 from streams.transport.table import Deleted, Table
 from streams.transport.watch import Entry, WatchIndex
@@ -63,6 +63,8 @@ class _Identity(msgspec.Struct, frozen=True):
     topic_ids: dict[str, str | None]
     watches: dict[str, str]
     """By table: the version of its watch, whose entries are stored."""
+    machine_start: str | None = None
+    """The start of the machine during which it was opened."""
 
 
 class RocksTable(Generic[V]):
@@ -300,6 +302,11 @@ class RocksPartition:
         for what in ("format", "app_id", "partition", "cluster_id"):
             if getattr(found, what) != getattr(wanted, what):
                 raise DatabaseUnusable(f"its {what} is {getattr(found, what)}, expected {getattr(wanted, what)}")
+        if self._folder.had_several_logs and found.machine_start != wanted.machine_start:
+            # Logs are not synced: the newer may have reached the disk when the end of the older has not.
+            raise DatabaseUnusable(
+                "the machine was started anew, and several logs were left: records may be missing in the middle"
+            )
         known_at = self.read(_KNOWN_AT)
         self._known_at = _float(known_at) if known_at is not None else 0.0
         batch = rocksdict.WriteBatch(raw_mode=True)
@@ -353,6 +360,7 @@ class RocksPartition:
                 table.changelog_topic: self._origin.topic_ids.get(table.changelog_topic) for table in self._tables
             },
             watches={table.name: table.watch.version for table in self._tables if table.watch is not None},
+            machine_start=machine_start(),
         )
 
     def _follow(self, batch: rocksdict.WriteBatch, table: Table[object], key: bytes, value: object | Deleted) -> None:

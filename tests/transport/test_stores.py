@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.transport import Entry, StoreFailed, StoreLocked, Watch
+from streams.transport import Entry, StoreFailed, StoreLocked, Watch, rocks_files
 from streams.transport.memory_store import MemoryPartition
 from streams.transport.rocks_store import RocksPartition, RocksSettings, rocks_partitions
 from streams.transport.store import Origin, PartitionStore, Written
@@ -256,6 +257,49 @@ def test_a_block_that_rots_and_is_found_while_the_store_is_opened_makes_it_again
     assert (again.offset(tables[0]), dict(again.tables[tables[0]].items())) == (-1, {})
     assert "is made again from its changelogs" in caplog.text
     put(again, tables[0], {b"k": 1}, 3)
+    again.release()
+
+
+def _left_with_two_logs(folder: Path, tables: list[Table[object]], live: Path) -> None:
+    """Leave a folder as a crash does that comes just after RocksDB has begun a new log: offset 9 is the last."""
+    filled(live, tables)
+    store = opened(live, tables)
+    put(store, tables[0], {b"older": 1}, 8)
+    shutil.copytree(live, folder)
+    assert store._database is not None
+    store._database.flush()
+    put(store, tables[0], {b"newer": 1}, 9)
+    for log in (live / "0").glob("*.log"):
+        shutil.copy(log, folder / "0")
+    store.release()
+    assert len(_logs(folder)) == 2
+
+
+def _logs(folder: Path) -> list[Path]:
+    return sorted((folder / "0").glob("*.log"))
+
+
+def test_a_process_that_is_killed_while_a_new_log_is_begun_leaves_everything(tmp_path: Path) -> None:
+    tables = new_tables()
+    _left_with_two_logs(tmp_path / "left", tables, tmp_path / "live")
+    again = opened(tmp_path / "left", tables)
+    assert again.offset(tables[0]) == 9
+    assert [again.tables[tables[0]].get(key) for key in (b"older", b"newer")] == [1, 1]
+    again.release()
+
+
+def test_a_power_cut_that_takes_the_older_of_two_logs_makes_the_store_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Logs are not synced: the newer one may be on the disk when what came before it is not."""
+    tables = new_tables()
+    _left_with_two_logs(tmp_path / "left", tables, tmp_path / "live")
+    _logs(tmp_path / "left")[0].write_bytes(b"")
+    (tmp_path / "boot_id").write_text("another start of the machine")
+    monkeypatch.setattr(rocks_files, "_BOOT_ID", tmp_path / "boot_id")
+    again = opened(tmp_path / "left", tables)
+    assert (again.offset(tables[0]), dict(again.tables[tables[0]].items())) == (-1, {})
+    assert "records may be missing in the middle" in caplog.text
     again.release()
 
 
