@@ -217,7 +217,8 @@ class ContractLine(Struct, frozen=True, kw_only=True):
     pattern: RecognitionPattern
     """When revenue is recognised."""
     quantity: Decimal
-    """Units promised, for example seats. Informational except in the test for added units."""
+    """Units promised, for example seats; what UNITS measures, and the credits of a PREPAID line without price.
+    Otherwise informational except in the test for added units."""
     price: Decimal
     """Fixed consideration for the whole line over its whole term, net of tax, in the contract currency. 0 for pure
     usage."""
@@ -240,8 +241,8 @@ class ContractLine(Struct, frozen=True, kw_only=True):
     breakage_percent: Decimal = Decimal("0")
     """PREPAID: share of the credits, in percent, that is expected never to be used."""
     commitment_months: int = 0
-    """USAGE with a minimum: the price is the minimum for each of these many months, trued up at their end; 0: for the
-    whole term."""
+    """USAGE with a minimum: the price and the SSP are those of the minimum for each of these many months, trued up at
+    their end; 0: for the whole term."""
 
 
 class MaterialRight(Struct, frozen=True, kw_only=True):
@@ -569,6 +570,9 @@ class EstimateChanged(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """What may happen now."""
     highly_probable: Decimal | None = None
     """Constraint now; null: none."""
+    breakage_percent: Decimal | None = None
+    """PREPAID: share of the line's credits, in percent, that is now expected never to be used (ASC 606-10-55-48);
+    null: no change."""
 
 
 class PeriodOpened(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PeriodOpened"):
