@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Iterable
 from functools import cache, partial
 
 import msgspec
@@ -17,6 +16,7 @@ from prometheus_client import Counter
 from streams import metrics
 from streams.agents.clock import now
 from streams.agents.outbox import Outbox, source_of
+from streams.agents.period_books import PeriodBooks
 from streams.agents.seen import SeenIds
 from streams.core.contract import Contract, Document, changes_version
 from streams.core.decision import (
@@ -32,7 +32,7 @@ from streams.core.decision import (
 from streams.core.exceptions import exception_record
 from streams.core.orchestration import decide
 from streams.core.overdue import next_due
-from streams.core.periods import PeriodBook, after_period_event, concerns
+from streams.core.periods import PeriodBook, awaits
 from streams.core.policy import Bounds, Policy
 from streams.core.status import contract_status
 from streams.records import (
@@ -71,6 +71,10 @@ TICK_SECONDS = 1.0
 _RECORDS_A_BREATH = 100
 _DUE_A_TICK = 2000
 """Contracts on which one transaction lets time act; more wait for the next tick, longest due first."""
+_TOLD_A_SLICE = 4000
+"""Contracts that one transaction tells of a period event: as many as a batch has events; more wait for the tick."""
+_LOOKED_AT_A_SLICE = 40_000
+"""Contracts that one transaction looks at to find those that a period event concerns."""
 _PARKED, _COMMANDS, _POSTINGS = "parked", "commands", "postings"
 
 _TOPICS: dict[type[Output], str] = {
@@ -131,6 +135,17 @@ def _document_key(contract_id: str, key: str) -> bytes:
     return f"{contract_id}\x1f{key}".encode()
 
 
+class _Work:
+    """One transaction, what it knows of periods, and the contracts that it has changed so far."""
+
+    __slots__ = ("books", "touched", "transaction")
+
+    def __init__(self, tables: Tables, transaction: Transaction) -> None:
+        self.transaction = transaction
+        self.books = PeriodBooks(tables.periods, transaction)
+        self.touched: set[str] = set()
+
+
 class Orchestration:
     """The orchestration stage's agents and timer."""
 
@@ -148,33 +163,34 @@ class Orchestration:
 
     async def on_events(self, batch: Batch, transaction: Transaction) -> None:
         """Commercial events: to their contract, or for period events to every contract concerned."""
-        touched: set[str] = set()
-        closed = self._closed(transaction)
+        work, periods = _Work(self._tables, transaction), 0
         for number, (record, event) in enumerate(self._outbox.read(transaction, batch, CommercialEvent)):
             await _breathe(number)
             source = source_of(batch, record)
-            arrival = EventArrived(event=event, source=source, at=now(), closed=closed)
             if isinstance(event.body, PeriodClosed | PeriodOpened):
-                await self._period(transaction, arrival, record.headers, touched)
-                closed = self._closed(transaction)
+                self._period(work, event, source, record.headers)
+                periods += 1
             else:
-                self._decide(transaction, event.context.contract_id, arrival, record.headers, touched, source)
-        self._tell(transaction, touched)
+                arrival = EventArrived(event=event, source=source, at=now(), closed=work.books.closed)
+                self._decide(work, event.context.contract_id, arrival, record.headers, source)
+        if periods:
+            await self._sweep(work)
+        self._tell(work)
 
     async def on_revenue_acks(self, batch: Batch, transaction: Transaction) -> None:
         """Answers of the revenue platform."""
-        touched: set[str] = set()
+        work = _Work(self._tables, transaction)
         for number, (record, ack) in enumerate(self._outbox.read(transaction, batch, RevenueAck)):
             await _breathe(number)
             given = RevenueAnswered(ack=ack, at=now())
             self._measure_amendment(transaction, ack, given.at)
             source = source_of(batch, record)
-            self._decide(transaction, ack.context.contract_id, given, record.headers, touched, source)
-        self._tell(transaction, touched)
+            self._decide(work, ack.context.contract_id, given, record.headers, source)
+        self._tell(work)
 
     async def on_posting_acks(self, batch: Batch, transaction: Transaction) -> None:
         """Answers of the ERP."""
-        touched: set[str] = set()
+        work = _Work(self._tables, transaction)
         for number, (record, ack) in enumerate(self._outbox.read(transaction, batch, PostingAck)):
             await _breathe(number)
             if isinstance(ack.body, PostingRejected):
@@ -182,43 +198,43 @@ class Orchestration:
             given = ErpAnswered(ack=ack, at=now())
             self._measure_posting(transaction, ack, given.at)
             source = source_of(batch, record)
-            self._decide(transaction, ack.context.contract_id, given, record.headers, touched, source)
-        self._tell(transaction, touched)
+            self._decide(work, ack.context.contract_id, given, record.headers, source)
+        self._tell(work)
 
     async def on_operator_commands(self, batch: Batch, transaction: Transaction) -> None:
         """What operators ask for, in order with everything else of the contract."""
-        touched: set[str] = set()
+        work = _Work(self._tables, transaction)
         for record, command in self._outbox.read(transaction, batch, OperatorCommand):
             given = OperatorAsked(command=command, at=now())
             source = source_of(batch, record)
-            self._decide(transaction, command.contract_id, given, record.headers, touched, source)
-        self._tell(transaction, touched)
+            self._decide(work, command.contract_id, given, record.headers, source)
+        self._tell(work)
 
     async def on_tick(self, partition: int, transaction: Transaction) -> None:
-        """The clock: for the contracts for which it is time."""
-        at, touched = now(), set[str]()
+        """The clock: for the contracts for which it is time, and those that a period event has still to reach."""
+        at, work = now(), _Work(self._tables, transaction)
+        await self._sweep(work)
         for number, key in enumerate(transaction.due(self._tables.contracts, at.timestamp(), _DUE_A_TICK)):
             await _breathe(number)
-            self._decide(transaction, key.decode(), TimePassed(at=at), (), touched)
+            self._decide(work, key.decode(), TimePassed(at=at), ())
         sums = transaction.sums(self._tables.contracts)
         metrics.PARKED_EVENTS.labels(partition).set(float(sums.get(_PARKED, 0)))
         metrics.COMMANDS_PENDING.labels(partition).set(float(sums.get(_COMMANDS, 0)))
         metrics.POSTINGS_PENDING.labels(partition).set(float(sums.get(_POSTINGS, 0)))
         self._tables.seen.forget(transaction, at)
-        self._tell(transaction, touched)
+        self._tell(work)
 
     # --- one decision
 
     def _decide(
-        self,
-        transaction: Transaction,
-        contract_id: str,
-        given: Input,
-        cause: Headers,
-        touched: set[str],
-        source: SourceRecord | None = None,
+        self, work: _Work, contract_id: str, given: Input, cause: Headers, source: SourceRecord | None = None
     ) -> None:
-        key = contract_id.encode()
+        """Let a contract take an input, after the period events that came before it."""
+        self._catch_up(work, contract_id)
+        self._apply(work, contract_id, given, cause, source)
+
+    def _apply(self, work: _Work, contract_id: str, given: Input, cause: Headers, source: SourceRecord | None) -> None:
+        transaction, key = work.transaction, contract_id.encode()
         contract = transaction.get(self._tables.contracts, key) or Contract(contract_id=contract_id)
         try:
             decision = decide(contract, given, TableMemory(self._tables, transaction), self._policy)
@@ -230,7 +246,7 @@ class Orchestration:
             return
         if decision.contract is not contract:
             transaction.put(self._tables.contracts, key, decision.contract)
-            touched.add(contract_id)
+            work.touched.add(contract_id)
         offset = given.source.offset if isinstance(given, EventArrived) else 0
         for event_id in decision.seen:
             self._tables.seen.remember(transaction, event_id, offset)
@@ -274,35 +290,48 @@ class Orchestration:
         )
         self._outbox.send_exception(transaction, exception, cause)
 
-    def _tell(self, transaction: Transaction, touched: Iterable[str]) -> None:
+    def _tell(self, work: _Work) -> None:
         """Publish the status of the contracts that a batch changed, once each; file the ids that it has seen."""
-        at = now()
+        at, transaction = now(), work.transaction
         self._tables.seen.file(transaction, at)
-        for contract_id in touched:
+        for contract_id in work.touched:
             contract = transaction.get(self._tables.contracts, contract_id.encode())
             if contract is not None:
                 self._outbox.send(transaction, CONTRACT_STATUS, contract_id, contract_status(contract, at))
 
     # --- periods
 
-    def _closed(self, transaction: Transaction) -> dict[str, str]:
-        return {key.decode(): book.closed_through for key, book in transaction.items(self._tables.periods)}
-
-    async def _period(self, transaction: Transaction, arrival: EventArrived, cause: Headers, touched: set[str]) -> None:
-        event = arrival.event
-        memory = TableMemory(self._tables, transaction)
-        if memory.seen(event.event_id) is not None:
+    def _period(self, work: _Work, event: CommercialEvent, source: SourceRecord, cause: Headers) -> None:
+        """Take in a period event, once. The contracts are told of it by `_sweep`, or before their next input."""
+        if self._tables.seen.offset(work.transaction, event.event_id) is not None:
             metrics.EVENT_OUTCOMES.labels(event.event_type, ProcessingStatus.DUPLICATE).inc()
             return
-        self._tables.seen.remember(transaction, event.event_id, arrival.source.offset)
-        key = event.context.legal_entity.encode()
-        transaction.put(
-            self._tables.periods, key, after_period_event(transaction.get(self._tables.periods, key), event)
-        )
-        for number, (_, contract) in enumerate(transaction.items(self._tables.contracts)):
-            await _breathe(number)
-            if concerns(event, contract):
-                self._decide(transaction, contract.contract_id, arrival, cause, touched, arrival.source)
+        self._tables.seen.remember(work.transaction, event.event_id, source.offset)
+        work.books.take_in(event, source, cause)
+
+    async def _sweep(self, work: _Work) -> None:
+        """Tell a slice of the contracts of the period events on their way; the next tick goes on from there."""
+        looked, told = 0, 0
+        for sweep in work.books.sweeps:
+            reached = sweep.reached
+            for key, contract in work.transaction.scan(self._tables.contracts, sweep.start):
+                if looked >= _LOOKED_AT_A_SLICE or told >= _TOLD_A_SLICE:
+                    work.books.advance(sweep, reached)
+                    return
+                looked, reached = looked + 1, key
+                await _breathe(looked)
+                if awaits(contract, sweep):
+                    told += 1
+                    self._catch_up(work, contract.contract_id)
+            work.books.advance(sweep, None)
+
+    def _catch_up(self, work: _Work, contract_id: str) -> None:
+        """Let a contract take the period events that are still on their way to it, in their order."""
+        for sweep in work.books.sweeps:
+            contract = work.transaction.get(self._tables.contracts, contract_id.encode())
+            if contract is not None and awaits(contract, sweep):
+                arrival = EventArrived(event=sweep.event, source=sweep.source, at=now(), closed=work.books.closed)
+                self._apply(work, contract_id, arrival, sweep.cause, sweep.source)
 
     # --- measures
 
