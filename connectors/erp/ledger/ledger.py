@@ -16,8 +16,10 @@ from connectors.erp.ledger.checks import Books
 from connectors.erp.ledger.database import Database, open_engine
 from connectors.erp.ledger.entries import ClosedPeriod, EntryFilter, LedgerEntry, read_page
 from connectors.erp.ledger.posting import insert_absent, lock_numbers, post_in
+from connectors.erp.ledger.reading import read_lines, read_movements
 from connectors.erp.ledger.schema import Amount, entries, lines, periods
 from connectors.protocols import AccountBalance, ConnectorUnavailable, Erp
+from connectors.reading import Dimension, LedgerLine, LineFilter, Movement
 from streams.core.money import period_start, quantize
 from streams.records import ErpPosting, PostingAccepted, PostingRejected
 
@@ -76,6 +78,16 @@ class EmbeddedLedger(Erp):
             if len(page) < _PAGE:
                 return
             last = page[-1].entry_id
+
+    def movements(self, wanted: LineFilter, by: Collection[Dimension]) -> list[Movement]:
+        """Return lines added up; see `connectors.reading.LedgerBooks`. Raises ConnectorUnavailable."""
+        with self._database.read() as connection:
+            return read_movements(connection, wanted, by)
+
+    def lines(self, wanted: LineFilter, skip: int, limit: int) -> list[LedgerLine]:
+        """Return lines; see `connectors.reading.LedgerBooks`. Raises ConnectorUnavailable."""
+        with self._database.read() as connection:
+            return read_lines(connection, wanted, skip, limit)
 
     def close_period(self, entity: str, period: str) -> None:
         """Take no more postings in a period; closing it again changes nothing.

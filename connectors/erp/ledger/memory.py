@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from connectors.erp.ledger.checks import Books, Original, refuse_by_itself, refuse_reversal
+from connectors.erp.ledger.memory_reading import add_up, ledger_lines, select
 from connectors.protocols import AccountBalance
+from connectors.reading import Dimension, LedgerLine, LineFilter, Movement
 from streams.core.money import ZERO, quantize
 from streams.records import ErpPosting, PostingAccepted, PostingRejected
 
@@ -51,4 +53,21 @@ class MemoryLedger:
         return [
             AccountBalance(entity, account, currency, quantize(total, currency))
             for (entity, account, currency), total in sorted(totals.items())
+        ]
+
+    def movements(self, wanted: LineFilter, by: Collection[Dimension]) -> list[Movement]:
+        """Return lines added up; see `connectors.reading.LedgerBooks`."""
+        return add_up(select(self._lines(), wanted), by)
+
+    def lines(self, wanted: LineFilter, skip: int, limit: int) -> list[LedgerLine]:
+        """Return lines; see `connectors.reading.LedgerBooks`."""
+        # Sorting is stable: what has the same date stays in order of posting.
+        chosen = sorted(select(self._lines(), wanted), key=lambda line: line.posting_date)
+        return chosen[skip : skip + limit]
+
+    def _lines(self) -> list[LedgerLine]:
+        return [
+            line
+            for posting in self.postings
+            for line in ledger_lines(posting, self._answers[posting.command_id].document_number)
         ]

@@ -159,6 +159,7 @@ def _entry_row(posting: ErpPosting, answer: PostingAccepted) -> dict[str, object
         "posting_date": posting.posting_date,
         "currency": posting.currency,
         "contract_id": context.contract_id,
+        "contract_version": context.contract_version,
         "customer": context.customer_account,
         "event_id": posting.event_id,
         "source_system": context.source_system,

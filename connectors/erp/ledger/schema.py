@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     func,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -75,6 +76,7 @@ entries = Table(
     Column("posting_date", Date, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("contract_id", Text, nullable=False, index=True),
+    Column("contract_version", Integer, nullable=False, server_default=text("0")),
     Column("customer", Text, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("source_system", Text, nullable=False),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from connectors.protocols import RevenuePosition
+from connectors.reading import ObligationRow, RecognitionRow
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.engine import recognise
+from connectors.revenue.embedded.reading import obligation_rows, recognitions_of
 from streams.records import RevenueAccepted, RevenueCommand, RevenueRejected
 
 Answer = RevenueAccepted | RevenueRejected
@@ -51,3 +53,17 @@ class MemoryRevenuePlatform:
             recognised=answer.recognised_total,
             transaction_price=answer.transaction_price,
         )
+
+    def obligations(self, contract_id: str | None = None) -> Iterator[ObligationRow]:
+        """Return the obligations; see `connectors.reading.RevenueBooks`."""
+        for name, book in sorted(self._books.items()):
+            if book is not None and contract_id in (None, name):
+                yield from obligation_rows(book)
+
+    def recognitions(self, contract_id: str | None = None) -> Iterator[RecognitionRow]:
+        """Return what runs have recognised; see `connectors.reading.RevenueBooks`."""
+        for name, commands in sorted(self._earlier.items()):
+            for command_id, command in commands.items():
+                answer = self._answers[command_id]
+                if isinstance(answer, RevenueAccepted) and contract_id in (None, name):
+                    yield from recognitions_of(command, answer)

@@ -9,16 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, insert, select, update
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from connectors.protocols import ConnectorUnavailable, RevenuePosition
+from connectors.reading import ObligationRow, RecognitionRow
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.engine import recognise
 from connectors.revenue.embedded.minor_units import to_amount
+from connectors.revenue.embedded.reading import obligation_rows, stored_recognitions
 from connectors.revenue.embedded.tables import (
     chunks,
     create_tables,
@@ -107,6 +110,32 @@ class EmbeddedRevenuePlatform:
                 after = position.contract_id
                 yield position
 
+    def obligations(self, contract_id: str | None = None) -> Iterator[ObligationRow]:
+        """Return the obligations, read page by page; see `connectors.reading.RevenueBooks`."""
+        if contract_id is not None:
+            book = self.book(contract_id)
+            yield from obligation_rows(book) if book is not None else ()
+            return
+        after = ""
+        while rows := self._read_page(after, exactly=False):
+            for raw in rows:
+                book = _books.decode(raw)
+                after = book.contract_id
+                yield from obligation_rows(book)
+
+    def recognitions(self, contract_id: str | None = None) -> Iterator[RecognitionRow]:
+        """Return what runs have recognised, read page by page; see `connectors.reading.RevenueBooks`."""
+        stored = revenue_commands.c
+        query = select(stored.command_id, stored.contract_id, stored.command, stored.answer).where(stored.accepted)
+        if contract_id is not None:
+            query = query.where(stored.contract_id == contract_id)
+        query = query.order_by(stored.command_id).limit(PAGE)
+        after = ""
+        while rows := self._read(query.where(stored.command_id > after)):
+            for row in rows:
+                yield from stored_recognitions(row.contract_id, row.command, row.answer)
+            after = rows[-1].command_id
+
     def book(self, contract_id: str) -> Book | None:
         """Return the book of a contract, or None when the platform does not know it."""
         rows = self._read_page(contract_id, exactly=True)
@@ -115,9 +144,12 @@ class EmbeddedRevenuePlatform:
     def _read_page(self, contract_id: str, exactly: bool) -> list[bytes]:
         key = revenue_books.c.contract_id
         query = select(revenue_books.c.book).where(key == contract_id if exactly else key > contract_id)
+        return [row.book for row in self._read(query.order_by(key).limit(PAGE))]
+
+    def _read(self, query: Select[Any]) -> Sequence[Row[Any]]:
         try:
             with self._turn, self._engine.connect() as connection:
-                return list(connection.scalars(query.order_by(key).limit(PAGE)))
+                return connection.execute(query).all()
         except (OperationalError, InterfaceError, DisconnectionError, PoolTimeoutError) as error:
             raise self._unavailable(error) from error
 
