@@ -200,7 +200,8 @@ def _write(
     sheet: Worksheet, version: int, on: int, items: Sorted, pools: Mapping[str, Pool], shares: Mapping[str, list[int]]
 ) -> None:
     for change in items.changes:
-        _write_change(sheet, version, on, change)
+        if change.treatment != "SEPARATE_CONTRACT":
+            _write_change(on, change)
     for going in items.removed:
         for obligation in going.obligations():
             obligation.removed = True
@@ -219,38 +220,50 @@ def _write(
         joined.price += newcomer.price
         joined.ssp += newcomer.ssp
         joined.catch_up(on, newcomer.price)
-    for line in items.separate:
-        alone = sheet.new_obligation(line, group=f"added {text(line, 'line_id')}")
-        alone.give(alone.price, alone.start)
+    # Book order of what is new (section 10): prospective lines, separately added lines, increments.
     if items.prospective:
         added_shares = shares[SIGNED][len(pools[SIGNED].members) :]
         for line, share in zip(items.prospective, added_shares, strict=True):
             sheet.new_obligation(line, SIGNED).give(share, on)
+    for line in items.separate:
+        alone = sheet.new_obligation(line, group=f"added {text(line, 'line_id')}")
+        alone.give(alone.price, alone.start)
+    for change in items.changes:
+        if change.treatment == "SEPARATE_CONTRACT":
+            _write_increment(sheet, version, on, change)
 
 
-def _write_change(sheet: Worksheet, version: int, on: int, change: Change) -> None:
-    line, obligation = change.line, change.line.obligation
+def _restate(change: Change) -> None:
+    line = change.line
     line.price += change.price_delta
     line.ssp += change.ssp_delta
     line.quantity = change.quantity
-    if change.treatment == "SEPARATE_CONTRACT":
-        name = f"{obligation.name}@v{version}"
-        increment = Obligation(
-            name=name,
-            line=obligation.line,
-            product=obligation.product,
-            entity=obligation.entity,
-            pattern=obligation.pattern,
-            group=name,
-            start=max(on, obligation.start),
-            end=obligation.end,
-            price=change.price_delta,
-            ssp=change.ssp_delta,
-        )
-        sheet.obligations.append(increment)
-        line.increments.append(increment)
-        increment.give(change.price_delta, increment.start)
-        return
+
+
+def _write_increment(sheet: Worksheet, version: int, on: int, change: Change) -> None:
+    _restate(change)
+    obligation = change.line.obligation
+    name = f"{obligation.name}@v{version}"
+    increment = Obligation(
+        name=name,
+        line=obligation.line,
+        product=obligation.product,
+        entity=obligation.entity,
+        pattern=obligation.pattern,
+        group=name,
+        start=max(on, obligation.start),
+        end=obligation.end,
+        price=change.price_delta,
+        ssp=change.ssp_delta,
+    )
+    sheet.obligations.append(increment)
+    change.line.increments.append(increment)
+    increment.give(change.price_delta, increment.start)
+
+
+def _write_change(on: int, change: Change) -> None:
+    _restate(change)
+    obligation = change.line.obligation
     obligation.price += change.price_delta
     obligation.ssp += change.ssp_delta
     if change.treatment == "CUMULATIVE_CATCH_UP":
