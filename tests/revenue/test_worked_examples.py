@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streams.records import AccountingTreatment as Treatment
-from tests.revenue import examples
+from tests.revenue import worked_examples as examples
 from tests.revenue.commands import allocated, months
 
 GOLDEN = Path(__file__).parent / "golden"
