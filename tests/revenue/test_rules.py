@@ -68,7 +68,7 @@ REFUSED: list[tuple[RefusalCode, str, CommandBody]] = [
     (RefusalCode.AMOUNT_INVALID, "2026-07-01", amend(change("L1", "1.001", "1"))),
     (RefusalCode.AMOUNT_INVALID, "2026-07-01", invoice("I", L1="-1")),
     (RefusalCode.USAGE_PRICED, "2026-07-01", amend(change("U", "1", "1"))),
-    (RefusalCode.USAGE_PRICED, "2026-07-01", amend(added=[line("N", "1", pattern=USAGE)])),
+    (RefusalCode.USAGE_PRICED, "2026-07-01", amend(added=[line("N", "0", "1", pattern=USAGE)])),
     (RefusalCode.PRICE_WITHOUT_SSP, "2026-07-01", renew(line("N", "1", "0"))),
     (RefusalCode.NOT_USAGE, "2026-07-01", usage("L1", "1", "2026-07-01")),
     (RefusalCode.OUTSIDE_TERM, "2026-07-01", usage("U", "1", "2027-01-01")),

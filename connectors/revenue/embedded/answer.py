@@ -6,12 +6,12 @@ here from the segments and compared, whatever the command did.
 
 from __future__ import annotations
 
-from connectors.revenue.embedded.book import Book, Obligation
+from connectors.revenue.embedded.book import METERED, Book, Obligation
 from connectors.revenue.embedded.earning import planned_kind, schedule, unscheduled
 from connectors.revenue.embedded.minor_units import to_amount
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
-from streams.records import Allocation, RecognisedAmount, RecognitionPattern, RevenueAccepted, ScheduleLine
+from streams.records import Allocation, RecognisedAmount, RevenueAccepted, ScheduleLine
 
 
 def answer(outcome: Outcome) -> RevenueAccepted:
@@ -89,7 +89,8 @@ def _check_scheduled(book: Book, obligation: Obligation, months: list[tuple[str,
         raise _broken(book, what, scheduled + open_amount, "its allocation", obligation.allocated)
     nothing_open = (
         planned_kind(obligation) is not None
-        or obligation.pattern is RecognitionPattern.USAGE
+        or obligation.pattern in METERED
+        or obligation.credits is not None
         or obligation.progress == 100
         or obligation.removed_on is not None
         or book.terminated_on is not None

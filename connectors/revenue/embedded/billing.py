@@ -1,6 +1,7 @@
 """Invoices and credit notes, and the reversal of what was recorded (docs/accounting.md sections 5 and 7).
 
-Billing moves no revenue, except a credit note that lowers the price (ASC 606-10-32-42 to 45).
+Billing moves no revenue, except a credit note that lowers the price (ASC 606-10-32-42 to 45), and on lines that are
+earned as invoiced (606-10-55-18).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from connectors.revenue.embedded.as_invoiced import earn_invoiced, earns_as_invoiced
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.minor_units import to_minor, to_minor_not_negative
 from connectors.revenue.embedded.outcome import Outcome
@@ -18,6 +20,7 @@ from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.records import (
     AccountingTreatment,
     CreditEffect,
+    DocumentLine,
     RecordBilling,
     RecordUsage,
     RevenueCommand,
@@ -27,7 +30,7 @@ from streams.records import (
 
 
 def record_billing(book: Book, command: RevenueCommand, body: RecordBilling) -> Outcome:
-    """Add a document to what was billed. Raises CommandRefusedError."""
+    """Add a document to what was billed, and earn what it bills on lines as invoiced. Raises CommandRefusedError."""
     document = f"{'credit note' if body.credit else 'invoice'} {body.document_id}"
     if not body.lines:
         raise CommandRefusedError(
@@ -35,17 +38,20 @@ def record_billing(book: Book, command: RevenueCommand, body: RecordBilling) -> 
         )
     known = {line.line_id for line in book.lines}
     sign = -1 if body.credit else 1
-    nets: list[tuple[str, int]] = []
+    nets: list[tuple[DocumentLine, int]] = []
     for line in body.lines:
         if line.line_id not in known:
             raise unknown_line(book, line.line_id)
         net = to_minor_not_negative(line.net, book.currency, f"net of line {line.line_id} of {document}")
-        nets.append((line.line_id, sign * net))
+        nets.append((line, sign * net))
     billed = replace(book, billed=book.billed + sum(net for _, net in nets))
-    if not _reduces_price(body):
-        return Outcome(billed, rescheduled=False)
-    changed, decisions = change_price(billed, command.effective_date, nets, 0, document)
-    return Outcome(changed, AccountingTreatment.PRICE_CHANGE, decisions)
+    changed, invoiced = earn_invoiced(billed, command.effective_date, nets, document)
+    reduces = _reduces_price(body)
+    priced = [(line.line_id, net) for line, net in nets if reduces and not earns_as_invoiced(book, line.line_id)]
+    if not priced:
+        return Outcome(changed, decisions=invoiced, rescheduled=bool(invoiced))
+    changed, decisions = change_price(changed, command.effective_date, priced, 0, document)
+    return Outcome(changed, AccountingTreatment.PRICE_CHANGE, invoiced + decisions)
 
 
 def _reduces_price(body: RecordBilling) -> bool:
@@ -72,14 +78,18 @@ def reverse(book: Book, body: ReverseTransaction, earlier: Mapping[str, RevenueC
     marked = replace(book, reversed_commands=(*book.reversed_commands, target))
     original = reversed_command.body
     if isinstance(original, RecordBilling):
-        if _reduces_price(original):
+        if _reduces_price(original) and not all(earns_as_invoiced(book, line.line_id) for line in original.lines):
             raise CommandRefusedError(
                 RefusalCode.NOT_REVERSIBLE,
                 f"{original.document_id} reduced the price, and what it took from the past cannot be unspread; "
                 "expected a document of billing only. Raise the price again with an estimate, and bill the amount.",
             )
-        net = sum(to_minor(line.net, book.currency, "net") for line in original.lines)
-        return Outcome(replace(marked, billed=book.billed + (net if original.credit else -net)), rescheduled=False)
+        sign = 1 if original.credit else -1
+        nets = [(line, sign * to_minor(line.net, book.currency, "net")) for line in original.lines]
+        billed = replace(marked, billed=book.billed + sum(net for _, net in nets))
+        cause = f"{original.document_id} is taken back"
+        changed, decisions = earn_invoiced(billed, reversed_command.effective_date, nets, cause)
+        return Outcome(changed, decisions=decisions, rescheduled=bool(decisions))
     if isinstance(original, RecordUsage):
         usage = original.usage
         decision = TreatmentDecision(
@@ -88,7 +98,7 @@ def reverse(book: Book, body: ReverseTransaction, earlier: Mapping[str, RevenueC
             reason=f"usage of {usage.amount} on {usage.usage_end} is taken back ({body.reason}) (606-10-32-40)",
         )
         amount = to_minor(usage.amount, book.currency, "usage")
-        return Outcome(with_usage(marked, usage, -amount), decisions=(decision,))
+        return Outcome(with_usage(marked, usage, amount, back=True), decisions=(decision,))
     raise CommandRefusedError(
         RefusalCode.NOT_REVERSIBLE,
         f"command {target} is a {type(original).__name__}; expected RecordBilling or RecordUsage. "

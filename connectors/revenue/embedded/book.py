@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from streams.records import RecognitionPattern
 
+METERED = frozenset({RecognitionPattern.USAGE, RecognitionPattern.AS_INVOICED})
+"""Patterns whose revenue adds to the price when it comes about; a minimum commitment is the one fixed part of them."""
 SIGNED_CONTRACT = 0
 """Group of the obligations of the contract as signed; every separate contract and renewal has a higher one."""
 
@@ -51,6 +53,49 @@ class Line(Struct, frozen=True, omit_defaults=True):
     ssp: int
 
 
+class Measure(Struct, frozen=True, omit_defaults=True):
+    """How far an obligation is that units delivered or cost incurred measure (`progress`)."""
+
+    expected: Decimal
+    """Units promised, or total cost expected."""
+    done: Decimal = Decimal(0)
+    """Units delivered, or cost incurred."""
+    since: Decimal = Decimal(0)
+    """Units that were delivered when what they earn last changed."""
+    earned: int = 0
+    """What those had earned."""
+
+
+class Credits(Struct, frozen=True, omit_defaults=True):
+    """Prepaid credits, how they were used, and what was expected of them (`prepaid`)."""
+
+    face: Decimal
+    """All credits that were granted: money, or a number where they are counted."""
+    allocated: int
+    """What they were allocated when they were granted."""
+    breakage: Decimal
+    """Percentage that was expected then to stay unused."""
+    counted: bool = False
+    """Whether use is told by quantity instead of amount."""
+    used: tuple[tuple[dt.date, Decimal], ...] = ()
+    """By day, in order."""
+    price_changes: tuple[tuple[dt.date, int], ...] = ()
+    estimates: tuple[tuple[dt.date, Decimal], ...] = ()
+    """Breakage as expected from a day on, in order."""
+
+
+class CommittedPeriod(Struct, frozen=True, omit_defaults=True):
+    """The minimum of a usage line for one of its periods (`commitment`)."""
+
+    start: dt.date
+    end: dt.date
+    """Last day, on which the shortfall is trued up."""
+    minimum: int
+    allocated: int = 0
+    used: tuple[tuple[dt.date, int], ...] = ()
+    """Rated usage by day, in order."""
+
+
 class Obligation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A performance obligation (ASC 606-10-25-14)."""
 
@@ -81,6 +126,12 @@ class Obligation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Day from which the line is cancelled."""
     recognised: int = 0
     """What the recognition runs have recognised."""
+    measure: Measure | None = None
+    """Of UNITS and COST_TO_COST."""
+    credits: Credits | None = None
+    """Of PREPAID."""
+    commitment: tuple[CommittedPeriod, ...] = ()
+    """Minimum by period, of a usage line that has one."""
 
 
 class LastRun(Struct, frozen=True):

@@ -144,7 +144,8 @@ def is_satisfied(obligation: Obligation, day: dt.date) -> bool:
     """Tell whether nothing remained to be performed at the start of a day (docs/accounting.md section 5)."""
     if obligation.removed_on is not None or obligation.progress == 100:
         return True
-    return planned_kind(obligation) is not None and obligation.end < day
+    by_time = planned_kind(obligation) is not None or obligation.pattern is RecognitionPattern.PREPAID
+    return by_time and obligation.end < day
 
 
 def schedule(obligation: Obligation) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ from typing import assert_never
 from connectors.revenue.embedded.answer import answer
 from connectors.revenue.embedded.billing import record_billing, reverse
 from connectors.revenue.embedded.book import Book
+from connectors.revenue.embedded.breakage import revise_breakage
 from connectors.revenue.embedded.inception import establish
 from connectors.revenue.embedded.modification import modify
 from connectors.revenue.embedded.outcome import Outcome
@@ -82,6 +83,8 @@ def _execute(book: Book | None, command: RevenueCommand, earlier: Mapping[str, R
             return record_usage(book, body)
         case RecordFulfilment():
             return record_fulfilment(book, command, body)
+        case ReviseEstimate(estimate=estimate) if estimate.breakage_percent is not None:
+            return revise_breakage(book, command, estimate, estimate.breakage_percent)
         case ReviseEstimate():
             return revise_estimate(book, command, body)
         case ReverseTransaction():

@@ -5,15 +5,21 @@ Sections 2 and 3 of docs/accounting.md (ASC 606-10-25-14 to 22 and 606-10-32-28 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Line, Obligation
+from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Obligation
+from connectors.revenue.embedded.commitment import committed, periods_of
 from connectors.revenue.embedded.earning import plan
 from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
 from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.prepaid import credits_of, granted
+from connectors.revenue.embedded.progress import measure_joined, measure_of
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.core.pattern_terms import pattern_faults
+from streams.core.service_periods import service_periods
 from streams.records import (
     AccountingTreatment,
     ContractLine,
@@ -30,6 +36,10 @@ _EARNED_HOW = {
     RecognitionPattern.POINT_IN_TIME: "at the point of fulfilment (606-10-25-30)",
     RecognitionPattern.USAGE: "as used, in the period of use (606-10-32-40)",
     RecognitionPattern.MILESTONE: "over time by cumulative progress (606-10-25-31)",
+    RecognitionPattern.UNITS: "by units delivered, each distinct (606-10-55-17)",
+    RecognitionPattern.COST_TO_COST: "over time by cost incurred over cost expected (606-10-55-20)",
+    RecognitionPattern.AS_INVOICED: "as the customer may be invoiced (606-10-55-18)",
+    RecognitionPattern.PREPAID: "as credits are used, with the breakage expected (606-10-55-46 to 49)",
 }
 
 
@@ -95,18 +105,21 @@ def priced(line: ContractLine, currency: str) -> tuple[int, int]:
         )
     price = to_minor_not_negative(line.price, currency, f"price of line {line.line_id}")
     ssp = to_minor_not_negative(line.ssp, currency, f"stand-alone selling price of line {line.line_id}")
-    if line.pattern is RecognitionPattern.USAGE and (price or ssp):
+    faults = pattern_faults(line)
+    if faults:
+        code = RefusalCode.USAGE_PRICED if line.pattern in METERED else RefusalCode.PATTERN_INVALID
         raise CommandRefusedError(
-            RefusalCode.USAGE_PRICED,
-            f"usage line {line.line_id} has price {line.price} and SSP {line.ssp}; expected 0 for both. "
-            "Put a fixed fee or a minimum commitment into a line of its own.",
+            code, "; ".join(f"{field} of line {line.line_id}: {detail}" for field, detail in faults) + "."
         )
+    if line.pattern is RecognitionPattern.USAGE and price:
+        periods = len(service_periods(line.start_date, line.end_date, line.commitment_months))
+        return price * periods, ssp * periods
     return price, ssp
 
 
 def is_combined(line: ContractLine) -> bool:
     """Tell whether a line shares its obligation with the other lines that are not distinct; usage never does."""
-    return not line.distinct and line.pattern is not RecognitionPattern.USAGE
+    return not line.distinct and line.pattern not in METERED
 
 
 def promises(
@@ -120,7 +133,9 @@ def promises(
         price, ssp = priced(line, currency)
         if combined is not None and is_combined(line):
             first = obligations[combined]
-            obligations[combined] = replace(first, price=first.price + price, ssp=first.ssp + ssp)
+            obligations[combined] = replace(
+                first, price=first.price + price, ssp=first.ssp + ssp, measure=measure_joined(first, line)
+            )
             lines.append(Line(line.line_id, first.obligation_id, line.quantity, price, ssp))
             continue
         if is_combined(line):
@@ -138,6 +153,9 @@ def promises(
                 price=price,
                 ssp=ssp,
                 distinct=not is_combined(line),
+                measure=measure_of(line),
+                credits=credits_of(line),
+                commitment=periods_of(line, price),
             )
         )
         lines.append(Line(line.line_id, line.line_id, line.quantity, price, ssp))
@@ -160,12 +178,13 @@ def _option(option: MaterialRight, currency: str, legal_entity: str) -> Obligati
     )
 
 
-def allocate(promised: Sequence[Obligation], currency: str) -> list[Obligation]:
+def allocate(promised: Sequence[Obligation], currency: str, besides: int = 0) -> list[Obligation]:
     """Allocate the price of all by their relative stand-alone selling prices, and plan it over their terms.
 
+    `besides` is what was allocated to options that are exercised for them, and joins their price.
     Raises CommandRefusedError when there is a price and nothing to allocate it by.
     """
-    price = sum(obligation.price for obligation in promised)
+    price = besides + sum(obligation.price for obligation in promised)
     weights = [obligation.ssp for obligation in promised]
     if not price:
         return list(promised)
@@ -175,10 +194,16 @@ def allocate(promised: Sequence[Obligation], currency: str) -> list[Obligation]:
             f"the price is {to_amount(price, currency)} {currency} and every stand-alone selling price is 0; "
             "expected one to allocate the price by (606-10-32-31). Estimate it (606-10-32-33).",
         )
-    return [
-        replace(obligation, allocated=share, segments=plan(obligation, share))
-        for obligation, share in zip(promised, split(price, weights), strict=True)
-    ]
+    return [begin(obligation, share) for obligation, share in zip(promised, split(price, weights), strict=True)]
+
+
+def begin(obligation: Obligation, amount: int, first_day: dt.date | None = None) -> Obligation:
+    """Allocate an amount to a promise of which nothing is performed yet, and plan it from a day on."""
+    if obligation.credits is not None:
+        return granted(obligation, amount)
+    if obligation.commitment:
+        return committed(obligation, amount)
+    return replace(obligation, allocated=amount, segments=plan(obligation, amount, first_day))
 
 
 def allocation_reason(obligation: Obligation, together: Sequence[Obligation], currency: str) -> str:
@@ -186,8 +211,10 @@ def allocation_reason(obligation: Obligation, together: Sequence[Obligation], cu
     how = f"material right, earned when exercised or on {obligation.end} (606-10-55-42)"
     if not obligation.option:
         how = f"earned {_EARNED_HOW[obligation.pattern]}"
-    if obligation.pattern is RecognitionPattern.USAGE:
+    if obligation.pattern in METERED and not obligation.commitment:
         return f"usage, {how}; no share of the fixed price"
+    if obligation.commitment:
+        how += f"; a minimum for each of {len(obligation.commitment)} periods is trued up on its last day"
     price = sum(other.price for other in together)
     ssp = sum(other.ssp for other in together)
     return (

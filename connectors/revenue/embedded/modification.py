@@ -11,12 +11,22 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Line, Obligation
+from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Measure, Obligation
+from connectors.revenue.embedded.commitment import without_minimum
 from connectors.revenue.embedded.earning import DAY, cut, is_satisfied, plan, planned_kind, total, units
-from connectors.revenue.embedded.inception import allocate, allocation_reason, check_new_ids, promises, used_ids
+from connectors.revenue.embedded.inception import allocate, allocation_reason, begin, check_new_ids, promises, used_ids
+from connectors.revenue.embedded.material_right import exercise
 from connectors.revenue.embedded.minor_units import common_weights, split, to_amount
 from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.prepaid import until
 from connectors.revenue.embedded.price_change import catch_up
+from connectors.revenue.embedded.progress import (
+    in_progress,
+    measure_joined,
+    measured_anew,
+    remaining_share,
+    settled,
+)
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from connectors.revenue.embedded.treatment import Added, Changed, Decided, Removed, combined_obligation, decide
 from streams.records import (
@@ -35,7 +45,7 @@ CATCH_UP = AccountingTreatment.CUMULATIVE_CATCH_UP
 
 def modify(book: Book, command: RevenueCommand, body: ModifyContract) -> Outcome:
     """Execute an amendment or a renewal. Raises CommandRefusedError."""
-    if body.renewal:
+    if body.renewal or body.change.exercised_options:
         return _renew(book, command, body.change)
     day = command.effective_date
     decided = decide(book, body.change, day)
@@ -70,31 +80,38 @@ def _renew(book: Book, command: RevenueCommand, change: ContractAmended) -> Outc
     if change.changed_lines or change.removed_lines or not change.added_lines:
         raise CommandRefusedError(
             RefusalCode.NOTHING_TO_CHANGE,
-            f"the renewal adds {len(change.added_lines)}, changes {len(change.changed_lines)} and removes "
+            f"the renewal or exercise adds {len(change.added_lines)}, changes {len(change.changed_lines)} and removes "
             f"{len(change.removed_lines)} lines; expected added lines only. Send other changes as an amendment.",
         )
     if change.requested_treatment not in (None, AccountingTreatment.UNDETERMINED, SEPARATE):
         raise CommandRefusedError(
             RefusalCode.TREATMENT_DISPUTE,
-            f"treatment {change.requested_treatment} is requested and a renewal is a {SEPARATE} (606-10-25-12). "
+            f"treatment {change.requested_treatment} is requested and a renewal or an exercise of options is a "
+            f"{SEPARATE} (606-10-25-12, 55-42). "
             "Send it without a requested treatment, or as an amendment if it changes the term in force.",
         )
     check_new_ids([line.line_id for line in change.added_lines], used_ids(book))
     lines, promised = promises(change.added_lines, book.currency, book.legal_entity, book.next_group)
-    obligations = allocate(promised, book.currency)
+    exercised = exercise(book, change.exercised_options, command.effective_date)
+    obligations = allocate(promised, book.currency, exercised.amount)
+    what = "renewal, a contract of its own (606-10-25-12)"
+    if change.exercised_options:
+        what = (
+            f"exercises {', '.join(change.exercised_options)}: the {to_amount(exercised.amount, book.currency)} "
+            "allocated to it joins the price of what is added (606-10-55-42)"
+        )
     renewed = replace(
         book,
         version=command.context.contract_version,
         lines=(*book.lines, *lines),
-        obligations=(*book.obligations, *obligations),
+        obligations=(*exercised.obligations, *obligations),
         transaction_price=book.transaction_price + sum(line.price for line in lines),
     )
     decisions = tuple(
         TreatmentDecision(
             line_id=obligation.line_id,
             treatment=SEPARATE,
-            reason=f"renewal, a contract of its own (606-10-25-12): "
-            f"{allocation_reason(obligation, obligations, book.currency)}",
+            reason=f"{what}: {allocation_reason(obligation, obligations, book.currency)}",
         )
         for obligation in obligations
     )
@@ -114,6 +131,8 @@ def _catch_up(
             ssp=before.ssp + changed.delta_ssp,
             end=before.end if satisfied else changed.end,
         )
+        if changed.expected is not None:
+            new = measured_anew(new, changed.expected)
         obligations[before.obligation_id] = catch_up(new, changed.delta_price, day, satisfied)
     joined = combined_obligation(book)
     for added in _added_by(decided, CATCH_UP):
@@ -122,7 +141,12 @@ def _catch_up(
         before = obligations[joined.obligation_id]
         line_id = added.line.line_id
         lines[line_id] = Line(line_id, before.obligation_id, added.line.quantity, added.price, added.ssp)
-        new = replace(before, price=before.price + added.price, ssp=before.ssp + added.ssp)
+        new = replace(
+            before,
+            price=before.price + added.price,
+            ssp=before.ssp + added.ssp,
+            measure=measure_joined(before, added.line),
+        )
         obligations[before.obligation_id] = catch_up(new, added.price, day, is_satisfied(before, day))
 
 
@@ -133,14 +157,17 @@ def _prospective(
     removals = {removed.obligation.obligation_id: removed for removed in decided.removed}
     groups: set[int] = set()
     for changed in changes.values():
-        obligations[changed.obligation.obligation_id] = replace(
+        new = replace(
             changed.obligation,
             price=changed.obligation.price + changed.delta_price,
             ssp=changed.obligation.ssp + changed.delta_ssp,
             end=changed.end,
         )
-        if changed.obligation.pattern is not RecognitionPattern.USAGE:
-            groups.add(changed.obligation.group)
+        if changed.expected is not None:
+            new = measured_anew(new, changed.expected)
+        obligations[new.obligation_id] = until(new) if new.credits is not None else new
+        if _pooled(new):
+            groups.add(new.group)
     added: list[Obligation] = []
     for item in _added_by(decided, PROSPECTIVE):
         new_lines, promised = promises([item.line], book.currency, book.legal_entity, SIGNED_CONTRACT)
@@ -150,13 +177,15 @@ def _prospective(
     for removed in removals.values():
         obligation = removed.obligation
         obligations[obligation.obligation_id] = _cancelled(removed, day)
-        if obligation.pattern is not RecognitionPattern.USAGE:
+        if obligation.pattern not in METERED or obligation.commitment:
             groups.add(obligation.group)
     for group in sorted(groups):
         pool = [
             obligations[before.obligation_id]
             for before in book.obligations
-            if before.group == group and before.obligation_id not in removals and _is_open(before, day)
+            if before.group == group
+            and before.obligation_id not in removals
+            and (_is_open(before, day) or _grows(before, changes))
         ]
         amount = sum(obligation.allocated - total(cut(obligation.segments, day - DAY)) for obligation in pool)
         amount += sum(changes[item.obligation_id].delta_price for item in pool if item.obligation_id in changes)
@@ -172,15 +201,29 @@ def _prospective(
 
 def _is_open(obligation: Obligation, day: dt.date) -> bool:
     """Tell whether an obligation, as it was before the change, takes part in its group's pool."""
-    in_progress = obligation.pattern is RecognitionPattern.MILESTONE and obligation.progress > 0
-    usage = obligation.pattern is RecognitionPattern.USAGE
-    return obligation.distinct and not usage and not in_progress and not is_satisfied(obligation, day)
+    open_ = obligation.distinct and _pooled(obligation) and not in_progress(obligation)
+    return open_ and not is_satisfied(obligation, day)
+
+
+def _pooled(obligation: Obligation) -> bool:
+    """Tell whether a share of what remains may go to an obligation: usage, a minimum and credits keep their own."""
+    return obligation.pattern not in METERED and obligation.credits is None
+
+
+def _grows(obligation: Obligation, changes: dict[str, Changed]) -> bool:
+    """Tell whether further units are promised where all had been delivered."""
+    changed = changes.get(obligation.obligation_id)
+    return changed is not None and obligation.pattern is RecognitionPattern.UNITS
 
 
 def _cancelled(removed: Removed, day: dt.date) -> Obligation:
     obligation = removed.obligation
-    if obligation.pattern is RecognitionPattern.USAGE:
-        return replace(obligation, end=min(obligation.end, day - DAY), removed_on=day)
+    if obligation.pattern in METERED:
+        obligation = replace(
+            obligation, end=min(obligation.end, day - DAY), commitment=without_minimum(obligation, day - DAY)
+        )
+        if not obligation.commitment:
+            return replace(obligation, removed_on=day)
     segments = cut(obligation.segments, day - DAY)
     return replace(obligation, allocated=removed.settled, segments=segments, removed_on=day)
 
@@ -203,13 +246,20 @@ def _spread(pool: list[Obligation], amount: int, day: dt.date, currency: str) ->
     shares = split(amount, weights) if amount else [0] * len(pool)
     spread: list[Obligation] = []
     for obligation, share in zip(pool, shares, strict=True):
+        if obligation.credits is not None:
+            spread.append(begin(obligation, share))
+            continue
         segments = cut(obligation.segments, day - DAY)
         allocated = total(segments) + share
-        spread.append(replace(obligation, allocated=allocated, segments=segments + plan(obligation, share, day)))
+        new = replace(obligation, allocated=allocated, segments=segments + plan(obligation, share, day))
+        spread.append(settled(new))
     return spread
 
 
 def _remaining_ssp(obligation: Obligation, day: dt.date) -> tuple[int, int]:
+    if obligation.measure is not None:
+        above, below = remaining_share(obligation.measure)
+        return obligation.ssp * above, below
     kind = planned_kind(obligation)
     if kind is None:
         return obligation.ssp, 1
@@ -245,6 +295,7 @@ def _separate(
             price=changed.delta_price,
             ssp=changed.delta_ssp,
             allocated=changed.delta_price,
+            measure=None if own.measure is None else Measure(changed.quantity - changed.line.quantity),
         )
         check_new_ids([increment.obligation_id], [*obligations, *lines])
         obligations[increment.obligation_id] = replace(increment, segments=plan(increment, increment.allocated))

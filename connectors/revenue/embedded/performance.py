@@ -1,4 +1,4 @@
-"""Usage and fulfilment: facts that earn revenue (docs/accounting.md section 4).
+"""Usage and fulfilment: facts that earn revenue (docs/accounting.md sections 4 and 11 to 13).
 
 ASC 606-10-25-30 and 31, 606-10-32-40.
 """
@@ -11,10 +11,13 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import Book, Obligation
+from connectors.revenue.embedded.commitment import count
 from connectors.revenue.embedded.earning import DAY, cut, earned_by, total, with_point
-from connectors.revenue.embedded.minor_units import divide, to_amount, to_minor_not_negative
+from connectors.revenue.embedded.minor_units import divide, to_amount, to_minor, to_minor_not_negative
 from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.prepaid import draw, left
 from connectors.revenue.embedded.price_change import unknown_line
+from connectors.revenue.embedded.progress import deliver, incur, performed_share
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.records import (
     AccountingTreatment,
@@ -27,7 +30,14 @@ from streams.records import (
     UsageRated,
 )
 
-_FULFILLED = (RecognitionPattern.POINT_IN_TIME, RecognitionPattern.MILESTONE)
+_FULFILLED = (
+    RecognitionPattern.POINT_IN_TIME,
+    RecognitionPattern.MILESTONE,
+    RecognitionPattern.UNITS,
+    RecognitionPattern.COST_TO_COST,
+)
+_USED = (RecognitionPattern.USAGE, RecognitionPattern.PREPAID)
+_TOLD_BY = {RecognitionPattern.UNITS: "units", RecognitionPattern.COST_TO_COST: "cost_incurred"}
 
 
 def record_usage(book: Book, body: RecordUsage) -> Outcome:
@@ -35,11 +45,13 @@ def record_usage(book: Book, body: RecordUsage) -> Outcome:
     usage = body.usage
     at = _position(book, usage.line_id)
     line = book.obligations[at]
-    if line.pattern is not RecognitionPattern.USAGE:
+    if line.pattern not in _USED:
         raise CommandRefusedError(
             RefusalCode.NOT_USAGE,
-            f"line {usage.line_id} has pattern {line.pattern}; expected USAGE. Report usage on a usage line.",
+            f"line {usage.line_id} has pattern {line.pattern}; expected USAGE or PREPAID. Report usage on such a line.",
         )
+    if line.credits is not None:
+        _check_open(book, line)
     last = line.end if book.terminated_on is None else min(line.end, book.terminated_on)
     if not line.start <= usage.usage_end <= last:
         raise CommandRefusedError(
@@ -48,28 +60,59 @@ def record_usage(book: Book, body: RecordUsage) -> Outcome:
             "Correct the usage period, or amend or renew the contract first.",
         )
     amount = to_minor_not_negative(usage.amount, book.currency, f"usage of line {usage.line_id}")
+    after = with_usage(book, usage, amount)
     return Outcome(
-        with_usage(book, usage, amount),
+        after,
         decisions=(
             TreatmentDecision(
                 line_id=usage.line_id,
                 treatment=AccountingTreatment.NOT_A_MODIFICATION,
-                reason=f"usage of {to_amount(amount, book.currency)} belongs to the period of use and is earned on "
-                f"{usage.usage_end} (606-10-32-40)",
+                reason=_why_used(usage, line, after.obligations[at], book.currency),
             ),
         ),
     )
 
 
-def with_usage(book: Book, usage: UsageRated, amount: int) -> Book:
-    """Add an amount, negative to take it back, to what a usage line earned on the last day of use."""
+def _why_used(usage: UsageRated, before: Obligation, after: Obligation, currency: str) -> str:
+    if after.credits is not None:
+        earned = earned_by(after, usage.usage_end) - earned_by(before, usage.usage_end)
+        taken = usage.quantity if after.credits.counted else usage.amount
+        return (
+            f"{taken} of the credits are used, {left(after.credits)} of {after.credits.face} are left; "
+            f"{to_amount(earned, currency)} more is earned by {usage.usage_end}, with the breakage expected "
+            "(606-10-55-48)"
+        )
+    amount = to_amount(to_minor(usage.amount, currency, "usage"), currency)
+    if after.commitment:
+        beyond = to_amount(after.allocated - before.allocated, currency)
+        return (
+            f"usage of {amount} counts against the minimum of the period that {usage.usage_end} is in; "
+            f"{beyond} goes beyond and is variable (606-10-32-40)"
+        )
+    return f"usage of {amount} belongs to the period of use and is earned on {usage.usage_end} (606-10-32-40)"
+
+
+def with_usage(book: Book, usage: UsageRated, amount: int, *, back: bool = False) -> Book:
+    """Take in usage of an amount, or take it back: of a line, of its minimum commitment, or of prepaid credits.
+
+    Raises CommandRefusedError where credits are used that are not there.
+    """
     at = _position(book, usage.line_id)
     line = book.obligations[at]
-    used = replace(line, allocated=line.allocated + amount, segments=with_point(line.segments, usage.usage_end, amount))
+    amount = -amount if back else amount
+    if line.credits is not None:
+        if back:
+            _check_open(book, line)
+        used = draw(line, usage, back=back)
+    elif line.commitment:
+        used = count(line, usage.usage_end, amount)
+    else:
+        segments = with_point(line.segments, usage.usage_end, amount)
+        used = replace(line, allocated=line.allocated + amount, segments=segments)
     return replace(
         book,
         obligations=(*book.obligations[:at], used, *book.obligations[at + 1 :]),
-        transaction_price=book.transaction_price + amount,
+        transaction_price=book.transaction_price + used.allocated - line.allocated,
     )
 
 
@@ -85,16 +128,62 @@ def record_fulfilment(book: Book, command: RevenueCommand, body: RecordFulfilmen
             f"Report the progress on line {before.obligation_id}.",
         )
     _check_open(book, before)
-    _check_progress(before, fulfilment.percent)
-    after, why = _performed(before, fulfilment, command.effective_date)
-    earned = total(after.segments) - earned_by(before, command.effective_date - DAY)
+    _check_measure(before, fulfilment)
+    day = command.effective_date
+    obligations = list(book.obligations)
+    if before.pattern is RecognitionPattern.UNITS and fulfilment.units is not None:
+        positions = [at for at, it in enumerate(obligations) if it.line_id == before.line_id and it.removed_on is None]
+        delivered = deliver([obligations[at] for at in positions], fulfilment.units, day)
+        for position, after in zip(positions, delivered, strict=True):
+            obligations[position] = after
+        why = f"{fulfilment.units} units delivered in all (606-10-55-17)"
+    elif before.measure is not None:
+        obligations[at] = incur(before, fulfilment, day)
+        why = _why_incurred(obligations[at])
+    else:
+        _check_progress(before, fulfilment.percent)
+        obligations[at], why = _performed(before, fulfilment, day)
+    earned = sum(total(it.segments) for it in obligations) - sum(total(it.segments) for it in book.obligations)
+    if before.option:
+        earned = total(obligations[at].segments) - earned_by(before, day - DAY)
     decision = TreatmentDecision(
         line_id=fulfilment.line_id,
         treatment=AccountingTreatment.NOT_A_MODIFICATION,
-        reason=f"{why}; {to_amount(earned, book.currency)} is earned on {command.effective_date}",
+        reason=f"{why}; {to_amount(earned, book.currency)} is earned on {day}",
     )
-    changed = replace(book, obligations=(*book.obligations[:at], after, *book.obligations[at + 1 :]))
-    return Outcome(changed, decisions=(decision,))
+    return Outcome(replace(book, obligations=tuple(obligations)), decisions=(decision,))
+
+
+def _why_incurred(after: Obligation) -> str:
+    assert after.measure is not None
+    above, below = performed_share(after.measure)
+    return (
+        f"cost of {after.measure.done} of {after.measure.expected} expected is incurred, "
+        f"{Decimal(divide(10000 * above, below)).scaleb(-2)} % (606-10-55-20)"
+    )
+
+
+def _check_measure(obligation: Obligation, fulfilment: ObligationFulfilled) -> None:
+    """Check that progress is told in the one way that the obligation is measured. Raises CommandRefusedError."""
+    if not obligation.option and obligation.pattern not in _FULFILLED:
+        raise CommandRefusedError(
+            RefusalCode.NOT_FULFILLABLE,
+            f"line {obligation.line_id} has pattern {obligation.pattern}, which time, use or invoices earn; expected "
+            "POINT_IN_TIME, MILESTONE, UNITS or COST_TO_COST. Do not report its fulfilment.",
+        )
+    told = {
+        "percent": fulfilment.percent != 0,
+        "units": fulfilment.units is not None,
+        "cost_incurred": fulfilment.cost_incurred is not None,
+    }
+    expected = _TOLD_BY.get(obligation.pattern, "percent")
+    found = [name for name, is_told in told.items() if is_told]
+    if found != [expected] or (fulfilment.cost_expected is not None and expected != "cost_incurred"):
+        raise CommandRefusedError(
+            RefusalCode.PROGRESS_INVALID,
+            f"progress of line {obligation.line_id} with pattern {obligation.pattern} is told by "
+            f"{' and '.join(found) or 'nothing'}; expected {expected} alone. Send that field.",
+        )
 
 
 def _performed(before: Obligation, fulfilment: ObligationFulfilled, day: dt.date) -> tuple[Obligation, str]:
@@ -118,12 +207,6 @@ def _performed(before: Obligation, fulfilment: ObligationFulfilled, day: dt.date
 
 
 def _check_progress(obligation: Obligation, percent: Decimal) -> None:
-    if not obligation.option and obligation.pattern not in _FULFILLED:
-        raise CommandRefusedError(
-            RefusalCode.NOT_FULFILLABLE,
-            f"line {obligation.line_id} has pattern {obligation.pattern}, which time or use earns; expected "
-            "POINT_IN_TIME or MILESTONE. Do not report its fulfilment.",
-        )
     if not obligation.progress < percent <= 100:
         raise CommandRefusedError(
             RefusalCode.PROGRESS_INVALID,
@@ -150,12 +233,12 @@ def _check_open(book: Book, obligation: Obligation) -> None:
     if book.terminated_on is not None:
         raise CommandRefusedError(
             RefusalCode.CONTRACT_TERMINATED,
-            f"contract {book.contract_id} ended on {book.terminated_on}; expected no fulfilment after the termination. "
+            f"contract {book.contract_id} ended on {book.terminated_on}; expected nothing performed after that. "
             "Correct the termination's refund or fee if the promise was kept before.",
         )
     if obligation.removed_on is not None:
         raise CommandRefusedError(
             RefusalCode.LINE_REMOVED,
-            f"line {obligation.line_id} was removed on {obligation.removed_on}; expected no fulfilment of it. "
+            f"line {obligation.line_id} was removed on {obligation.removed_on}; expected nothing performed of it. "
             "Add the line again under a new id if it is promised again.",
         )

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Obligation
+from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Obligation
 from connectors.revenue.embedded.earning import (
     DAY,
     cut,
@@ -25,13 +25,19 @@ from connectors.revenue.embedded.earning import (
 )
 from connectors.revenue.embedded.minor_units import divide, split, to_amount, to_minor
 from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.prepaid import repriced, used_share
+from connectors.revenue.embedded.progress import performed_share, settled, with_cost_share
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.records import AccountingTreatment, RecognitionPattern, RevenueCommand, ReviseEstimate, TreatmentDecision
 
 
 def performed(obligation: Obligation, day: dt.date, satisfied: bool) -> tuple[int, int]:
     """Return the progress before a day as numerator and denominator (docs/accounting.md section 5)."""
-    if satisfied or obligation.pattern is RecognitionPattern.USAGE:
+    if obligation.measure is not None:
+        return performed_share(obligation.measure)
+    if obligation.credits is not None:
+        return used_share(obligation, day)
+    if satisfied or obligation.pattern in METERED:
         return 1, 1
     kind = planned_kind(obligation)
     if kind is None:
@@ -48,6 +54,10 @@ def catch_up(obligation: Obligation, delta: int, day: dt.date, satisfied: bool) 
     obligation that is planned ahead is spread over what remains, of another it stays unscheduled.
     """
     allocated = obligation.allocated + delta
+    if obligation.credits is not None:
+        return repriced(obligation, delta, day)
+    if obligation.pattern is RecognitionPattern.COST_TO_COST:
+        return with_cost_share(replace(obligation, allocated=allocated), day)
     above, below = performed(obligation, day, satisfied)
     share = divide(delta * above, below)
     planned = planned_kind(obligation) is not None and not satisfied
@@ -55,7 +65,7 @@ def catch_up(obligation: Obligation, delta: int, day: dt.date, satisfied: bool) 
     segments = with_point(segments, day, share)
     if planned:
         segments += plan(obligation, allocated - total(segments), day)
-    return replace(obligation, allocated=allocated, segments=segments)
+    return settled(replace(obligation, allocated=allocated, segments=segments))
 
 
 def change_price(
@@ -117,9 +127,7 @@ def _shares(book: Book, by_line: Sequence[tuple[str, int]], unassigned: int) -> 
     takers = [
         at
         for at, obligation in enumerate(book.obligations)
-        if obligation.group == SIGNED_CONTRACT
-        and obligation.removed_on is None
-        and obligation.pattern is not RecognitionPattern.USAGE
+        if obligation.group == SIGNED_CONTRACT and obligation.removed_on is None and obligation.pattern not in METERED
     ]
     weights = [book.obligations[at].ssp for at in takers]
     if not sum(weights):
@@ -138,7 +146,7 @@ def _check_priced(obligation: Obligation, line_id: str) -> None:
             f"the price of line {line_id} would change, and it was removed on {obligation.removed_on}; expected a line "
             "in force. Send a credit as BILLING_ONLY, its price fell with the removal.",
         )
-    if obligation.pattern is RecognitionPattern.USAGE:
+    if obligation.pattern in METERED:
         raise CommandRefusedError(
             RefusalCode.USAGE_PRICED,
             f"the price of usage line {line_id} would change; expected a line with a fixed price. "

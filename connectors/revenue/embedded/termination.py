@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import Book
+from connectors.revenue.embedded.commitment import without_minimum
 from connectors.revenue.embedded.earning import cut, total, with_point
 from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
 from connectors.revenue.embedded.outcome import Outcome
@@ -20,7 +21,8 @@ def terminate(book: Book, command: RevenueCommand, body: TerminateContract) -> O
     day, currency = command.effective_date, book.currency
     refund = to_minor_not_negative(body.termination.refund, currency, "refund")
     fee = to_minor_not_negative(body.termination.fee, currency, "termination fee")
-    ended = [replace(obligation, segments=cut(obligation.segments, day)) for obligation in book.obligations]
+    stopped = [replace(obligation, segments=cut(obligation.segments, day)) for obligation in book.obligations]
+    ended = [replace(it, commitment=without_minimum(it, day)) if it.commitment else it for it in stopped]
     unearned = [obligation.allocated - total(obligation.segments) for obligation in ended]
     remaining = sum(unearned)
     retained = remaining - refund + fee

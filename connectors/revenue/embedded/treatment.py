@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Line, Obligation
+from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Obligation
+from connectors.revenue.embedded.commitment import fixed_part
 from connectors.revenue.embedded.earning import DAY, cut, is_satisfied, total
 from connectors.revenue.embedded.inception import check_new_ids, is_combined, priced, used_ids
 from connectors.revenue.embedded.minor_units import divide, to_amount, to_minor_not_negative
 from connectors.revenue.embedded.price_change import unknown_line
+from connectors.revenue.embedded.progress import in_progress, performed_share
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.records import (
     AccountingTreatment,
@@ -47,6 +49,8 @@ class Changed:
     price: int
     ssp: int
     decision: TreatmentDecision
+    expected: Decimal | None = None
+    """Units that the obligation promises now, or cost expected of it now; None where it has no such measure."""
 
     @property
     def delta_price(self) -> int:
@@ -136,11 +140,17 @@ def _decision(line_id: str, treatment: AccountingTreatment, reason: str) -> Trea
 
 def _added(book: Book, line: ContractLine, day: dt.date) -> Added:
     price, ssp = priced(line, book.currency)
-    usage = line.pattern is RecognitionPattern.USAGE
+    usage = line.pattern in METERED and not price
     amounts = f"price {to_amount(price, book.currency)}, SSP {to_amount(ssp, book.currency)}"
     if usage:
         treatment = AccountingTreatment.SEPARATE_CONTRACT
         reason = "usage added, priced as used: distinct at its stand-alone selling price (606-10-25-12)"
+    elif line.pattern is RecognitionPattern.USAGE and price != ssp:
+        raise CommandRefusedError(
+            RefusalCode.PATTERN_INVALID,
+            f"usage line {line.line_id} is added with a minimum of {line.price} and an SSP of {line.ssp}; expected "
+            "both the same: a minimum is not blended with what remains. Put the discount on another line.",
+        )
     elif is_combined(line):
         treatment = AccountingTreatment.CUMULATIVE_CATCH_UP
         reason = f"added, {amounts}, not distinct: joins the partly satisfied obligation (606-10-25-13(b))"
@@ -163,6 +173,34 @@ def _added(book: Book, line: ContractLine, day: dt.date) -> Added:
                 "Correct the term, or bill it and revise the estimate of the line it belongs to.",
             )
     return Added(line, price, ssp, _decision(line.line_id, treatment, reason))
+
+
+def _check_fixed_terms(obligation: Obligation, line: Line, terms: LineChange, amounts: tuple[int, int]) -> None:
+    """Refuse new amounts of usage without price, of a minimum and of credits, and a cost where none is measured."""
+    if terms.expected_cost is not None and obligation.pattern is not RecognitionPattern.COST_TO_COST:
+        raise CommandRefusedError(
+            RefusalCode.PATTERN_INVALID,
+            f"line {line.line_id} would get an expected cost and has pattern {obligation.pattern}; expected "
+            "COST_TO_COST. Leave expected_cost out.",
+        )
+    same = amounts == (line.price, line.ssp)
+    if obligation.pattern in METERED and not obligation.commitment and not same:
+        raise CommandRefusedError(
+            RefusalCode.USAGE_PRICED,
+            f"usage line {line.line_id} would get a price or SSP; expected 0 for both. Add a line for a fixed fee.",
+        )
+    if obligation.commitment and not (same and terms.end_date in (None, obligation.end)):
+        raise CommandRefusedError(
+            RefusalCode.PATTERN_INVALID,
+            f"line {line.line_id} has a minimum commitment, and its price, SSP or end would change; expected the same. "
+            "Remove the line from the first day of a period on, and add one with the new minimum.",
+        )
+    if obligation.credits is not None and not (same and terms.quantity in (None, line.quantity)):
+        raise CommandRefusedError(
+            RefusalCode.PATTERN_INVALID,
+            f"line {line.line_id} grants prepaid credits, and its price, SSP or quantity would change; expected the "
+            "same. Add a line for further credits; reduce the price with a credit note.",
+        )
 
 
 def planned_pattern(pattern: RecognitionPattern) -> bool:
@@ -200,26 +238,37 @@ def _changed(book: Book, terms: LineChange, line: Line, obligation: Obligation, 
             f"line {line.line_id} would end on {end}, before its start {obligation.start}. "
             "Correct the end, or remove the line.",
         )
+    if obligation.commitment:
+        price, ssp = price * len(obligation.commitment), ssp * len(obligation.commitment)
+    _check_fixed_terms(obligation, line, terms, (price, ssp))
     treatment, why = _treatment_of_change(obligation, line, quantity, end, price, ssp, day)
     reason = (
         f"changed, price {to_amount(line.price, book.currency)} to {to_amount(price, book.currency)}, "
         f"SSP {to_amount(line.ssp, book.currency)} to {to_amount(ssp, book.currency)}, "
         f"quantity {line.quantity} to {quantity}, end {obligation.end} to {end}: {why}"
     )
-    return Changed(line, obligation, quantity, end, price, ssp, _decision(line.line_id, treatment, reason))
+    decision = _decision(line.line_id, treatment, reason)
+    return Changed(line, obligation, quantity, end, price, ssp, decision, _expected(obligation, line, terms))
+
+
+def _expected(obligation: Obligation, line: Line, terms: LineChange) -> Decimal | None:
+    """Return what the line's own obligation measures progress against with new terms; increments keep their units."""
+    measure = obligation.measure
+    if measure is None:
+        return None
+    if obligation.pattern is RecognitionPattern.COST_TO_COST:
+        return measure.expected if terms.expected_cost is None else terms.expected_cost
+    return measure.expected if terms.quantity is None else measure.expected + terms.quantity - line.quantity
 
 
 def _treatment_of_change(
     obligation: Obligation, line: Line, quantity: Decimal, end: dt.date, price: int, ssp: int, day: dt.date
 ) -> tuple[AccountingTreatment, str]:
-    if obligation.pattern is RecognitionPattern.USAGE:
-        if price or ssp:
-            raise CommandRefusedError(
-                RefusalCode.USAGE_PRICED,
-                f"usage line {line.line_id} would get a price or SSP; expected 0 for both. Add a line for a fixed fee.",
-            )
-        return AccountingTreatment.PROSPECTIVE, "usage, no fixed amounts: new terms from here on (606-10-25-13(a))"
-    if is_satisfied(obligation, day):
+    if obligation.pattern in METERED:
+        return AccountingTreatment.PROSPECTIVE, "usage, same fixed amounts: new terms from here on (606-10-25-13(a))"
+    more = quantity > line.quantity
+    units = obligation.pattern is RecognitionPattern.UNITS
+    if is_satisfied(obligation, day) and not (units and more):
         return (
             AccountingTreatment.CUMULATIVE_CATCH_UP,
             "satisfied already, so all of the change is earned (606-10-25-13, 32-43)",
@@ -229,14 +278,13 @@ def _treatment_of_change(
             AccountingTreatment.CUMULATIVE_CATCH_UP,
             "what remains is not distinct from what was performed (606-10-25-13(b))",
         )
-    if obligation.pattern is RecognitionPattern.MILESTONE and obligation.progress > 0:
+    if in_progress(obligation):
         return (
             AccountingTreatment.CUMULATIVE_CATCH_UP,
-            f"one obligation, {obligation.progress} % performed (606-10-25-13(b))",
+            f"one obligation, {_percent(obligation)} % performed (606-10-25-13(b))",
         )
-    more = quantity > line.quantity
     at_ssp = price - line.price == ssp - line.ssp > 0
-    if planned_pattern(obligation.pattern) and more and end == obligation.end and at_ssp:
+    if (units or planned_pattern(obligation.pattern)) and more and end == obligation.end and at_ssp:
         return AccountingTreatment.SEPARATE_CONTRACT, "units added at their stand-alone selling price (606-10-25-12)"
     if more and not at_ssp:
         return (
@@ -244,6 +292,13 @@ def _treatment_of_change(
             "units added, not at their stand-alone selling price; what remains is distinct (606-10-25-13(a))",
         )
     return AccountingTreatment.PROSPECTIVE, "what remains is distinct from what was performed (606-10-25-13(a))"
+
+
+def _percent(obligation: Obligation) -> Decimal:
+    if obligation.measure is None:
+        return obligation.progress
+    above, below = performed_share(obligation.measure)
+    return Decimal(divide(10000 * above, below)).scaleb(-2)
 
 
 def _removed(
@@ -264,7 +319,7 @@ def _removed(
                 falls += removed[-1].fall
         reason = (
             "usage line removed, its term ends the day before (606-10-25-13(a))"
-            if own.pattern is RecognitionPattern.USAGE
+            if own.pattern in METERED and not own.commitment
             else f"removed: the price falls by the unearned {to_amount(falls, book.currency)}; "
             "what remains of the contract is distinct (606-10-25-13(a))"
         )
@@ -293,5 +348,6 @@ def _check_removable(line: Line, own: Obligation, day: dt.date) -> None:
 
 def _removal(obligation: Obligation, day: dt.date) -> Removed:
     settled = total(cut(obligation.segments, day - DAY))
-    kept = divide(obligation.price * settled, obligation.allocated) if obligation.allocated else 0
+    fixed = fixed_part(obligation) if obligation.commitment else obligation.allocated
+    kept = divide(obligation.price * (settled - obligation.allocated + fixed), fixed) if fixed else 0
     return Removed(obligation, settled, obligation.price - kept)
