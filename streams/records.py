@@ -1142,6 +1142,9 @@ class RevenueCommand(Struct, frozen=True, kw_only=True):
         | RunRecognition
     )
     """What to do."""
+    corrects_command_id: str | None = None
+    """Accepted command of the same kind whose place this one takes: the contract is replayed with it, and the next
+    recognition run takes in the difference. Null, or a command that was refused: it is executed as it is."""
 
 
 class Variance(Struct, frozen=True, kw_only=True):
