@@ -165,7 +165,7 @@ class Broker:
             while open_ones:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{topic}: partitions {sorted(open_ones)} did not end in {_READ_SECONDS} s")
-                for message in consumer.consume(10_000, 1.0):
+                for message in consumer.consume(10_000, 0.2):
                     error = message.error()
                     if error is None:
                         yield message.key() or b"", message.value() or b""

@@ -24,6 +24,7 @@ from tests.infra.component import REPOSITORY
 
 _DOCS = REPOSITORY / "docs"
 _PAGE = _DOCS / "benchmark.md"
+_NUMBERS, _PLOT = "benchmark.json", "benchmark.svg"
 _BEGIN, _END = "<!-- the last published run: begin -->", "<!-- the last published run: end -->"
 _HEAD = (
     "| row | guarantee | events | output verified | events/s | of raw | CPU-s per 1,000 events | of raw "
@@ -63,13 +64,13 @@ def write(run: Run, folder: Path) -> Written:
     """Write the JSON, the table and, where matplotlib can be had, the plot."""
     folder.mkdir(parents=True, exist_ok=True)
     table = _table(run)
-    (folder / "benchmark.json").write_bytes(msgspec.json.format(msgspec.json.encode(_document(run)), indent=1) + b"\n")
+    (folder / _NUMBERS).write_bytes(msgspec.json.format(msgspec.json.encode(_document(run)), indent=1) + b"\n")
     (folder / "benchmark-table.md").write_text(table)
-    plot = folder / "benchmark.svg"
+    plot = folder / _PLOT
     plot.unlink(missing_ok=True)
     try:
         command = [str(python_of(QUIX_VENV)), str(Path(__file__).with_name("plot.py"))]
-        subprocess.run([*command, str(folder / "benchmark.json"), str(plot)], check=True, timeout=_PLOT_SECONDS)
+        subprocess.run([*command, str(folder / _NUMBERS), str(plot)], check=True, timeout=_PLOT_SECONDS)
     except (EnvironmentMissing, subprocess.SubprocessError) as failure:
         print(f"no plot: {failure}", flush=True)
     return Written(folder, table)
@@ -77,13 +78,14 @@ def write(run: Run, folder: Path) -> Written:
 
 def publish(written: Written) -> None:
     """Put a run into the documentation."""
-    for name in ("benchmark.json", "benchmark.svg"):
+    for name in (_NUMBERS, _PLOT):
         if (written.folder / name).exists():
             shutil.copy(written.folder / name, _DOCS / name)
     page = _PAGE.read_text()
+    plot = f"![events per second and CPU time of each row]({_PLOT})\n\n" if (_DOCS / _PLOT).exists() else ""
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    _PAGE.write_text(f"{before}{_BEGIN}\n\n{written.table}\n{_END}{after}")
+    _PAGE.write_text(f"{before}{_BEGIN}\n\n{plot}{written.table}\n{_END}{after}")
 
 
 def _judged(run: Run) -> list[Verdict]:

@@ -42,6 +42,7 @@ class Verdict:
 
 TARGETS: tuple[Target, ...] = (
     Target("beside the raw loop with a transaction a batch", "raw-eos", 0.9),
+    Target("beside the raw loop without transactions, at least once", "raw", 0.9),
     Target("beside plain faust-streaming", "faust", 10.0),
     Target("beside Quix Streams exactly once", "quix-eos", 3.0),
     Target("CPU time of Kafka Streams exactly_once_v2, warm, beside tieout's", "kstreams-eos-warm", 1.0, _BY_CPU),

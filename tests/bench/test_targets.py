@@ -21,7 +21,7 @@ def _verdict(judged: list[Verdict], words: str) -> Verdict:
 
 def test_throughput_is_judged_by_rate_and_shown_by_cpu_too() -> None:
     judged = verdicts({"tieout": _measured(890, 0.1), "raw-eos": _measured(1000, 0.095)})
-    raw = _verdict(judged, "raw loop")
+    raw = _verdict(judged, "transaction a batch")
     assert (raw.by_rate, raw.by_cpu, raw.met) == (0.89, 0.95, False)
 
 
