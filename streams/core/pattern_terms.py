@@ -1,6 +1,6 @@
 """What each recognition pattern needs from a contract line, and what has no meaning with it.
 
-Sections 4 and 11 to 14 of docs/accounting.md. One statement of it, for the capture of events and for the embedded
+Sections 4 and 14 of docs/accounting.md. One statement of it, for the capture of events and for the embedded
 revenue platform. Knows one line, and no history.
 """
 

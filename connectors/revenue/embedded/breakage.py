@@ -1,4 +1,4 @@
-"""A breakage of prepaid credits that is estimated anew (docs/accounting.md section 12; ASC 606-10-55-48)."""
+"""A breakage of prepaid credits that is estimated anew (docs/accounting.md section 14.2; ASC 606-10-55-48)."""
 
 from __future__ import annotations
 

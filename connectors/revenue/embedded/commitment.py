@@ -1,4 +1,4 @@
-"""Minimum commitments of usage lines, trued up at the end of each period (docs/accounting.md section 13).
+"""Minimum commitments of usage lines, trued up at the end of each period (docs/accounting.md section 14.3).
 
 The minimum is fixed consideration; usage counts against the minimum of its period, and what goes beyond is variable
 (ASC 606-10-32-5 to 9 and 32-40). Knows obligations and periods; no book, no command.

@@ -1,4 +1,4 @@
-"""The exercise of options that are material rights by a renewal or an amendment (docs/accounting.md section 15).
+"""The exercise of options that are material rights by a renewal or an amendment (docs/accounting.md section 14.5).
 
 ASC 606-10-55-42 to 45: what was allocated to the option becomes part of the price of what it is exercised for. Knows
 the book and its options; not how the added lines are allocated.

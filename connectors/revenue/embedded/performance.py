@@ -1,4 +1,4 @@
-"""Usage and fulfilment: facts that earn revenue (docs/accounting.md sections 4 and 11 to 13).
+"""Usage and fulfilment: facts that earn revenue (docs/accounting.md sections 4 and 14).
 
 ASC 606-10-25-30 and 31, 606-10-32-40.
 """

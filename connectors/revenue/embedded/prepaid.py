@@ -1,6 +1,6 @@
 """Prepaid credits and loyalty points: earned as they are used, with the breakage expected.
 
-Section 12 of docs/accounting.md, ASC 606-10-55-46 to 49. What is earned is a function of the days of use, of the
+Section 14.2 of docs/accounting.md, ASC 606-10-55-46 to 49. What is earned is a function of the days of use, of the
 estimates and of the price changes, so that their order of arrival does not matter. Knows obligations and credits; no
 book, no command.
 """

@@ -1,4 +1,4 @@
-"""Progress that units delivered or cost incurred measure: UNITS and COST_TO_COST (docs/accounting.md section 11).
+"""Progress that units delivered or cost incurred measure: UNITS and COST_TO_COST (docs/accounting.md section 14.1).
 
 ASC 606-10-25-31 to 37 and 606-10-55-16 to 21. A unit is a distinct good: what it earns changes for the units that are
 not delivered. A cost measure is of one promise: it is caught up. Knows obligations and measures; no book, no command.
