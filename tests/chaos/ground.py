@@ -88,8 +88,8 @@ def prepared(
             "TIEOUT_SESSION_TIMEOUT": f"{SESSION_SECONDS:g}",
             "TIEOUT_REBALANCE_TIMEOUT": "8",
             # Shorter than in production: a commit that never comes back ends its worker after these and 15 seconds.
-            "TIEOUT_COMMIT_TIMEOUT": "20",
-            "TIEOUT_TRANSACTION_TIMEOUT": "20",
+            "TIEOUT_COMMIT_TIMEOUT": "10",
+            "TIEOUT_TRANSACTION_TIMEOUT": "10",
             "TIEOUT_REPLICATION_FACTOR": str(min(brokers, 3)),
         }
         settings = _settings(environment)
