@@ -11,7 +11,15 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
-from streams.core.contract import Contract, Document, Wait, invoice_key, transaction_key
+from streams.core.contract import (
+    Contract,
+    Document,
+    Wait,
+    changes_version,
+    corrected_in_place,
+    invoice_key,
+    transaction_key,
+)
 from streams.core.money import ZERO, next_period, period_of, period_start
 from streams.core.policy import ApprovalRule, LatePolicy, Policy
 from streams.records import (
@@ -71,7 +79,7 @@ def obstacle(
         return None
     return (
         _sequence(contract, event)
-        or _version(contract, event)
+        or _version(contract, event, documents)
         or _references(event, documents)
         or _approval(contract, event, policy.approvals)
         or _closed(contract, event, policy)
@@ -94,8 +102,23 @@ def _sequence(contract: Contract, event: CommercialEvent) -> Blocked | Inadmissi
     return None
 
 
-def _version(contract: Contract, event: CommercialEvent) -> Blocked | Inadmissible | None:
+def _version(
+    contract: Contract, event: CommercialEvent, documents: dict[str, Document | None]
+) -> Blocked | Inadmissible | None:
     named, in_force = event.context.contract_version, contract.version
+    if event.supersedes and changes_version(event):
+        corrected = documents.get(transaction_key(event.supersedes))
+        if corrected is None or corrected.event.event_type != event.event_type:
+            return None  # told by what it refers to
+        version = corrected.event.context.contract_version
+        if named != version:
+            return Inadmissible(
+                RootCause.VERSION_GAP,
+                f"the correction names version {named} and {event.supersedes} created version {version}: "
+                f"name version {version} and send it again",
+            )
+        if named <= in_force:
+            return None
     match event.body:
         case ContractSigned():
             if in_force == 0:
@@ -137,15 +160,15 @@ def _references(event: CommercialEvent, documents: dict[str, Document | None]) -
                     "supersedes it: name the transaction that is corrected"
                 )
                 return Inadmissible(RootCause.TREATMENT_DISPUTE, reason)
-    if event.supersedes and event.event_type not in _CORRECTABLE:
+    if event.supersedes and not (corrected_in_place(event) or event.event_type in _REVERSED):
         return Inadmissible(
             RootCause.TREATMENT_DISPUTE,
-            f"{event.event_type} cannot supersede a transaction: send a further contract change instead",
+            f"{event.event_type} cannot supersede a transaction: open or close the period again instead",
         )
     return None
 
 
-_CORRECTABLE = frozenset({"InvoiceIssued", "CreditIssued", "PaymentReceived", "RefundIssued", "UsageRated"})
+_REVERSED = frozenset({"InvoiceIssued", "CreditIssued", "PaymentReceived", "RefundIssued", "UsageRated"})
 
 
 def _spoken(key: str) -> str:

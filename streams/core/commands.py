@@ -54,6 +54,14 @@ def revenue_command(contract_id: str, event: CommercialEvent) -> RevenueCommand 
     return None if body is None else _command(contract_id, event, body, 0)
 
 
+def correcting_command(contract_id: str, event: CommercialEvent, corrects: CommercialEvent) -> RevenueCommand:
+    """Return the command that takes the place of the command of an earlier event of the same type."""
+    command, corrected = revenue_command(contract_id, event), revenue_command(contract_id, corrects)
+    if command is None or corrected is None:
+        raise LookupError(f"{event.event_id}: a {event.event_type} has no revenue command to correct another by")
+    return replace(command, corrects_command_id=corrected.command_id)
+
+
 def reversal_command(
     contract_id: str, event: CommercialEvent, reverses: CommercialEvent, reason: str
 ) -> RevenueCommand | None:

@@ -204,6 +204,17 @@ def changes_version(event: CommercialEvent) -> bool:
     return event.event_type in _CHANGES
 
 
+_CORRECTED_IN_PLACE = _CHANGES | {"ObligationFulfilled", "EstimateChanged"}
+
+
+def corrected_in_place(event: CommercialEvent) -> bool:
+    """Tell whether a correction of such an event takes its place in the contract's history, which is replayed.
+
+    Other corrections reverse what they correct, and are then taken in as events of their own.
+    """
+    return event.event_type in _CORRECTED_IN_PLACE
+
+
 def entities_named(event: CommercialEvent) -> frozenset[str]:
     """Return the legal entities that an event names: the one that contracts, and those that perform its lines."""
     match event.body:

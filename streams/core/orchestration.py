@@ -33,6 +33,7 @@ from streams.core.contract import (
     PendingPosting,
     Wait,
     changes_version,
+    corrected_in_place,
     entities_named,
     transaction_key,
 )
@@ -54,6 +55,9 @@ from streams.core.policy import Policy
 from streams.core.postings import postings
 from streams.core.steps import (
     billed_by,
+    changes_book,
+    correct,
+    correction_refused,
     corrects,
     fail,
     finished,
@@ -226,7 +230,7 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
         if not _period_applies(turn, event, body):
             turn.outcome(event, ProcessingStatus.POSTED)
             return
-    elif isinstance(event.body, ContractSigned):
+    elif isinstance(event.body, ContractSigned) and not turn.contract.version:
         context = event.context
         turn.change(
             currency=event.body.currency,
@@ -248,6 +252,10 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
         superseded = turn.document(transaction_key(event.supersedes))
         if superseded is None:
             raise LookupError(f"{event.event_id}: admitted although {event.supersedes} is not known")
+        if corrected_in_place(event):
+            correct(turn, event, superseded, day)
+            _release(turn)
+            return
         reason = f"superseded by {event.context.source_system} {event.context.source_transaction_id}"
         # What replaces it follows when this is done (`_go_on`), and nothing comes in between.
         turn.change(changing=True)
@@ -340,7 +348,7 @@ def _release(turn: Turn) -> None:
 
 def _take_head(turn: Turn, step: InFlight) -> None:
     turn.change(queue=turn.contract.queue[1:])
-    if corrects(step) or (step.reverses is None and changes_version(step.event)):
+    if corrects(step) or changes_book(step):
         turn.change(changing=False)
     if isinstance(step.answer, RevenueAccepted):
         turn.change(commands_accepted=turn.contract.commands_accepted + 1)
@@ -368,7 +376,8 @@ def _accepted(turn: Turn, step: InFlight) -> None:
         )
         turn.change(recognised=turn.contract.recognised + sum((part.amount for part in answer.recognised), ZERO))
     turn.change(billed=turn.contract.billed + billed_by(step))
-    if changes_version(event) and step.reverses is None:
+    creates = changes_version(event) and event.context.contract_version > turn.contract.version
+    if creates and step.reverses is None:
         turn.change(version=event.context.contract_version, terminated=isinstance(event.body, ContractTerminated))
     if step.reverses is not None and (step.compensates or step.refused):
         turn.audit(AuditAction.COMPENSATED, step.reverses, ProcessingStatus.COMPENSATED)
@@ -407,6 +416,8 @@ def _rejected(turn: Turn, step: InFlight, answer: RevenueRejected) -> None:
     )
     if step.reverses is None:
         reject(turn, event)
+        if step.command is not None and step.command.corrects_command_id is not None:
+            correction_refused(turn, event)
     else:
         restore(turn, step)
     cause = RootCause.TREATMENT_DISPUTE if "treatment" in answer.code.lower() else RootCause.REVENUE_REJECTED

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from streams.core.commands import reversal_command
+from streams.core.commands import correcting_command, reversal_command
 from streams.core.contract import Document, InFlight, PendingPosting, changes_version, invoice_key, transaction_key
 from streams.core.journals import net_of
 from streams.core.money import ZERO
@@ -41,8 +41,45 @@ def start(turn: Turn, step: InFlight) -> None:
     )
     if step.reverses is None:
         turn.outcome(step.event, ProcessingStatus.AWAITING_REVENUE)
-        if changes_version(step.event):
+        if changes_book(step):
             turn.change(changing=True)
+
+
+def changes_book(step: InFlight) -> bool:
+    """Tell whether a step creates a version or replays the contract: nothing is admitted until its answer."""
+    corrected = step.command is not None and step.command.corrects_command_id is not None
+    return step.reverses is None and (corrected or changes_version(step.event))
+
+
+def correct(turn: Turn, event: CommercialEvent, superseded: Document, day: dt.date) -> None:
+    """Start a correction that takes the place of what it corrects.
+
+    A correction that revenue recognition has refused changed nothing: one that supersedes it corrects what it would
+    have corrected.
+    """
+    standing = _standing(turn, superseded)
+    command = correcting_command(turn.contract.contract_id, event, standing.event)
+    for document in (superseded, standing):
+        void(turn, document)
+    remember(turn, event)
+    start(turn, InFlight(event=event, command=command, posting_date=day, sent_at=turn.at))
+
+
+def correction_refused(turn: Turn, event: CommercialEvent) -> None:
+    """A correction was refused: what it would have corrected stands as before."""
+    superseded = turn.document(transaction_key(event.supersedes or ""))
+    if superseded is not None:
+        for document in (superseded, _standing(turn, superseded)):
+            _mark(turn, document.event, void=False)
+
+
+def _standing(turn: Turn, superseded: Document) -> Document:
+    while superseded.rejected and superseded.event.supersedes:
+        before = turn.document(transaction_key(superseded.event.supersedes))
+        if before is None:
+            break
+        superseded = before
+    return superseded
 
 
 def take_back(

@@ -6,13 +6,17 @@ Does what docs/accounting.md sections 2 to 6 say. No clock, no I/O, no randomnes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from connectors.revenue.embedded.answer import answer
 from connectors.revenue.embedded.billing import record_billing, reverse
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.breakage import revise_breakage
+from connectors.revenue.embedded.correction import correct
 from connectors.revenue.embedded.inception import establish
 from connectors.revenue.embedded.modification import modify
 from connectors.revenue.embedded.outcome import Outcome
@@ -44,12 +48,17 @@ def recognise(
 ) -> tuple[Book | None, RevenueAccepted | RevenueRejected]:
     """Execute a command on the book of its contract, None where the contract is not known yet.
 
-    `earlier` holds, by command id, the accepted commands of the contract that a ReverseTransaction may name. A command
-    that is rejected leaves the book as it was. Idempotency by command id is the caller's.
+    `earlier` holds, by command id, the accepted commands of the contract that a ReverseTransaction may name, and for a
+    command that corrects one all accepted commands of the contract, in order. A command that is rejected leaves the
+    book as it was. Idempotency by command id is the caller's.
     """
     try:
-        outcome = _execute(book, command, earlier)
-        return outcome.book, answer(outcome)
+        if book is not None and command.corrects_command_id in earlier:
+            outcome = correct(book, command, earlier, partial(_execute, earlier=earlier))
+        else:
+            outcome = _execute(book, command, earlier)
+        executed = 0 if book is None else book.executed
+        return replace(outcome.book, executed=executed + 1), answer(outcome)
     except CommandRefusedError as refused:
         return book, RevenueRejected(code=refused.code.value, reason=refused.reason)
 

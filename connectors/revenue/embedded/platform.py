@@ -169,16 +169,17 @@ def _execute(connection: Connection, commands: Sequence[RevenueCommand]) -> list
     fresh = [command for command in commands if command.command_id not in answers]
     if fresh:
         stored = _stored_books(connection, sorted({command.context.contract_id for command in fresh}))
-        earlier = _reversible(connection, fresh)
+        earlier = _histories(connection, fresh) | _reversible(connection, fresh)
         books: dict[str, Book | None] = dict(stored)
-        executed: dict[str, RevenueCommand] = {}
+        executed: list[tuple[int, RevenueCommand]] = []
         for command in fresh:
             if command.command_id in answers:
                 continue
             contract_id = command.context.contract_id
-            books[contract_id], answer = recognise(books.get(contract_id), command, earlier)
+            book, answer = recognise(books.get(contract_id), command, earlier)
+            books[contract_id] = book
             answers[command.command_id] = answer
-            executed[command.command_id] = command
+            executed.append((book.executed if book else 0, command))
             if isinstance(answer, RevenueAccepted):
                 earlier[command.command_id] = command
         _write(connection, stored, books, executed, answers)
@@ -203,6 +204,18 @@ def _stored_books(connection: Connection, contract_ids: list[str]) -> dict[str, 
     }
 
 
+def _histories(connection: Connection, commands: Sequence[RevenueCommand]) -> dict[str, RevenueCommand]:
+    """Return the accepted commands, in order, of the contracts that are corrected."""
+    contract_ids = sorted({command.context.contract_id for command in commands if command.corrects_command_id})
+    columns = select(revenue_commands.c.command_id, revenue_commands.c.command).where(revenue_commands.c.accepted)
+    ordered = columns.order_by(revenue_commands.c.contract_id, revenue_commands.c.place)
+    return {
+        command_id: _commands.decode(raw)
+        for chunk in chunks(contract_ids)
+        for command_id, raw in connection.execute(ordered.where(revenue_commands.c.contract_id.in_(chunk)))
+    }
+
+
 def _reversible(connection: Connection, commands: Sequence[RevenueCommand]) -> dict[str, RevenueCommand]:
     targets = sorted(
         {command.body.reverses_command_id for command in commands if isinstance(command.body, ReverseTransaction)}
@@ -219,7 +232,7 @@ def _write(
     connection: Connection,
     stored: dict[str, Book],
     books: dict[str, Book | None],
-    executed: dict[str, RevenueCommand],
+    executed: list[tuple[int, RevenueCommand]],
     answers: dict[str, Answer],
 ) -> None:
     opened: list[dict[str, str | bytes]] = []
@@ -241,13 +254,14 @@ def _write(
         insert(revenue_commands),
         [
             {
-                "command_id": command_id,
-                "contract_id": executed[command_id].context.contract_id,
-                "accepted": isinstance(answers[command_id], RevenueAccepted),
-                "command": _encoder.encode(executed[command_id]),
-                "answer": _encoder.encode(answers[command_id]),
+                "command_id": command.command_id,
+                "contract_id": command.context.contract_id,
+                "place": place,
+                "accepted": isinstance(answers[command.command_id], RevenueAccepted),
+                "command": _encoder.encode(command),
+                "answer": _encoder.encode(answers[command.command_id]),
             }
-            for command_id in sorted(executed)
+            for place, command in sorted(executed, key=lambda each: each[1].command_id)
         ],
     )
 

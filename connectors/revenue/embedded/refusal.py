@@ -79,6 +79,10 @@ class RefusalCode(StrEnum):
     """A later period was run before for the entity."""
     VALIDATION_FAILED = "VALIDATION_FAILED"
     """The result broke an invariant of section 3 or 4 of docs/accounting.md: a defect of the platform."""
+    CORRECTION_INVALID = "CORRECTION_INVALID"
+    """A correction is of another kind, or of another entity or currency, than what it corrects."""
+    REPLAY_REFUSED = "REPLAY_REFUSED"
+    """On top of a correction a later command could not be executed any more."""
 
 
 class CommandRefusedError(Exception):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -51,10 +52,12 @@ revenue_commands = Table(
     metadata,
     Column("command_id", String, primary_key=True),
     Column("contract_id", String, nullable=False, index=True),
+    Column("place", Integer, nullable=False),
     Column("accepted", Boolean, nullable=False),
     Column("command", LargeBinary, nullable=False),
     Column("answer", LargeBinary, nullable=False),
-    comment="Every command that was executed, with its answer: what makes a command idempotent.",
+    comment="Every command that was executed, with its answer: what makes a command idempotent. "
+    "`place` orders those that a contract accepted: what a correction replays.",
 )
 
 

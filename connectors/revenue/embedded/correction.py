@@ -1,0 +1,161 @@
+"""Correcting what a contract was told earlier: its book is replayed (docs/accounting.md section 16).
+
+A correction takes the place of the command that it corrects; what came later is executed again on top of it. What the
+recognition runs have recognised stays recognised, so that the next run takes in the difference. Knows no rule of
+accounting: every command is executed as it was the first time, by the function that is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace as replace_outcome
+
+from msgspec.structs import replace
+
+from connectors.revenue.embedded.book import Book, Obligation
+from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.records import (
+    EstablishContract,
+    ModifyContract,
+    RevenueCommand,
+    ReverseTransaction,
+    RunRecognition,
+    TerminateContract,
+)
+
+Execute = Callable[[Book | None, RevenueCommand], Outcome]
+
+
+def correct(book: Book, command: RevenueCommand, earlier: Mapping[str, RevenueCommand], execute: Execute) -> Outcome:
+    """Replay a contract with a command in the place of the one it corrects, which `earlier` holds.
+
+    Raises CommandRefusedError when the correction, or a later command on top of it, cannot be executed.
+    """
+    target = earlier[command.corrects_command_id or ""]
+    history = in_force(book.contract_id, earlier.values())
+    if target.command_id not in history:
+        raise CommandRefusedError(
+            RefusalCode.ALREADY_REVERSED,
+            f"{_named(target)} was corrected or taken back before; expected to correct it once. "
+            "Correct what took its place.",
+        )
+    _check_fits(book, target, command)
+    commands = [command if known is target else known for known in history.values()]
+    outcome, replayed = _replay(commands, command, execute)
+    decisions = tuple(
+        replace(decision, reason=f"in the place of {target.context.source_transaction_id}: {decision.reason}")
+        for decision in outcome.decisions
+    )
+    return replace_outcome(outcome, book=_with_recognised(replayed, book), decisions=decisions)
+
+
+def in_force(contract_id: str, accepted: Iterable[RevenueCommand]) -> dict[str, RevenueCommand]:
+    """Return the commands that make up a contract's book, in order: corrected ones replaced, reversed ones left out.
+
+    Recognition runs are left out too: they change what is recognised, not what is earned.
+    """
+    history: dict[str, RevenueCommand] = {}
+    for command in accepted:
+        body = command.body
+        if command.context.contract_id != contract_id or isinstance(body, RunRecognition):
+            continue
+        if isinstance(body, ReverseTransaction):
+            history.pop(body.reverses_command_id, None)
+        elif command.corrects_command_id in history:
+            history = dict(
+                (command.command_id, command) if known == command.corrects_command_id else (known, other)
+                for known, other in history.items()
+            )
+        else:
+            history[command.command_id] = command
+    return history
+
+
+def _check_fits(book: Book, target: RevenueCommand, command: RevenueCommand) -> None:
+    found, expected = type(command.body).__name__, type(target.body).__name__
+    if found != expected:
+        raise CommandRefusedError(
+            RefusalCode.CORRECTION_INVALID,
+            f"a {found} would correct {_named(target)}; expected a {expected}. Send what it should have been.",
+        )
+    creates = isinstance(command.body, EstablishContract | ModifyContract | TerminateContract)
+    version, corrected = command.context.contract_version, target.context.contract_version
+    if creates and version != corrected:
+        raise CommandRefusedError(
+            RefusalCode.VERSION_CONFLICT,
+            f"the correction names version {version} and {_named(target)} created version {corrected}; "
+            f"expected {corrected}. Name the version that is corrected.",
+        )
+    if isinstance(command.body, EstablishContract):
+        found = f"{command.context.legal_entity} in {command.body.terms.currency}"
+        if found != f"{book.legal_entity} in {book.currency}":
+            raise CommandRefusedError(
+                RefusalCode.CORRECTION_INVALID,
+                f"contract {book.contract_id} would be of {found} and its books are of {book.legal_entity} in "
+                f"{book.currency}; expected no change of them. Terminate the contract and sign a new one.",
+            )
+
+
+def _replay(commands: Iterable[RevenueCommand], correction: RevenueCommand, execute: Execute) -> tuple[Outcome, Book]:
+    """Return what the correction came to, and the book after every command."""
+    outcome: Outcome | None = None
+    corrected: Outcome | None = None
+    for command in commands:
+        try:
+            outcome = execute(None if outcome is None else outcome.book, command)
+        except CommandRefusedError as refused:
+            if command is correction:
+                raise
+            raise CommandRefusedError(
+                RefusalCode.REPLAY_REFUSED,
+                f"with the correction, {_named(command)} could not be executed any more: {refused.reason} "
+                "Correct that one first, or correct this one to something that leaves it possible.",
+            ) from refused
+        if command is correction:
+            corrected = outcome
+    if corrected is None or outcome is None:
+        raise LookupError(f"{correction.command_id} is not among the commands that were replayed")
+    return corrected, outcome.book
+
+
+def _with_recognised(replayed: Book, before: Book) -> Book:
+    """Give a replayed book what the runs left on the book before.
+
+    An obligation that is no more, and of which something was recognised, stays as an empty one: the next run takes back
+    what it has recognised.
+    """
+    recognised = {obligation.obligation_id: obligation.recognised for obligation in before.obligations}
+    kept = [replace(it, recognised=recognised.pop(it.obligation_id, 0)) for it in replayed.obligations]
+    gone = [
+        _emptied(obligation, group)
+        for group, obligation in enumerate(before.obligations, replayed.next_group)
+        if obligation.recognised and obligation.obligation_id in recognised
+    ]
+    return replace(
+        replayed,
+        obligations=(*kept, *gone),
+        runs=before.runs,
+        reversed_commands=before.reversed_commands,
+    )
+
+
+def _emptied(obligation: Obligation, group: int) -> Obligation:
+    return Obligation(
+        obligation_id=obligation.obligation_id,
+        line_id=obligation.line_id,
+        group=group,
+        product_line=obligation.product_line,
+        legal_entity=obligation.legal_entity,
+        pattern=obligation.pattern,
+        start=obligation.start,
+        end=obligation.end,
+        price=0,
+        ssp=0,
+        removed_on=obligation.start,
+        recognised=obligation.recognised,
+    )
+
+
+def _named(command: RevenueCommand) -> str:
+    return f"{type(command.body).__name__} {command.context.source_transaction_id} of {command.effective_date}"
