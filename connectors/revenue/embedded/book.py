@@ -170,4 +170,3 @@ class Book(Struct, frozen=True, omit_defaults=True, kw_only=True):
         return max((obligation.group for obligation in self.obligations), default=SIGNED_CONTRACT) + 1
     executed: int = 0
     """How many commands were accepted: the place of the last one in the contract's history."""
-    variable: tuple[Variable, ...] = ()
