@@ -41,6 +41,10 @@ MONTHLY = RecognitionPattern.RATABLE_MONTHLY
 POINT = RecognitionPattern.POINT_IN_TIME
 USAGE = RecognitionPattern.USAGE
 MILESTONE = RecognitionPattern.MILESTONE
+UNITS = RecognitionPattern.UNITS
+COST = RecognitionPattern.COST_TO_COST
+AS_INVOICED = RecognitionPattern.AS_INVOICED
+PREPAID = RecognitionPattern.PREPAID
 
 CommandBody = (
     EstablishContract
@@ -72,6 +76,9 @@ def line(
     entity: str | None = None,
     distinct: bool = True,
     product_line: str = "platform",
+    cost: str | None = None,
+    breakage: str = "0",
+    months: int = 0,
 ) -> ContractLine:
     """Return a contract line, at its stand-alone selling price unless that is given."""
     return ContractLine(
@@ -85,6 +92,9 @@ def line(
         end_date=day(end),
         legal_entity=entity,
         distinct=distinct,
+        expected_cost=None if cost is None else Decimal(cost),
+        breakage_percent=Decimal(breakage),
+        commitment_months=months,
     )
 
 
@@ -93,7 +103,15 @@ def establish(*lines: ContractLine, currency: str = "USD", options: Iterable[Mat
     return EstablishContract(terms=ContractSigned(currency=currency, lines=lines, options=tuple(options)))
 
 
-def change(line_id: str, price: str, ssp: str, *, quantity: str | None = None, end: str | None = None) -> LineChange:
+def change(
+    line_id: str,
+    price: str,
+    ssp: str,
+    *,
+    quantity: str | None = None,
+    end: str | None = None,
+    cost: str | None = None,
+) -> LineChange:
     """Return new terms of a line."""
     return LineChange(
         line_id=line_id,
@@ -101,6 +119,7 @@ def change(line_id: str, price: str, ssp: str, *, quantity: str | None = None, e
         ssp=Decimal(ssp),
         quantity=None if quantity is None else Decimal(quantity),
         end_date=None if end is None else day(end),
+        expected_cost=None if cost is None else Decimal(cost),
     )
 
 
@@ -118,9 +137,10 @@ def amend(
     )
 
 
-def renew(*lines: ContractLine) -> ModifyContract:
-    """Return a renewal."""
-    return ModifyContract(change=ContractAmended(added_lines=lines), renewal=True)
+def renew(*lines: ContractLine, exercised: Iterable[str] = ()) -> ModifyContract:
+    """Return a renewal, which may exercise options."""
+    change = ContractAmended(added_lines=lines, exercised_options=tuple(exercised))
+    return ModifyContract(change=change, renewal=True)
 
 
 def invoice(document_id: str, **nets: str) -> RecordBilling:
@@ -153,6 +173,23 @@ def usage(line_id: str, amount: str, end: str) -> RecordUsage:
 def fulfil(line_id: str, percent: str = "100") -> RecordFulfilment:
     """Return a fulfilment or milestone."""
     return RecordFulfilment(fulfilment=ObligationFulfilled(line_id=line_id, percent=Decimal(percent)))
+
+
+def deliver(line_id: str, units: str) -> RecordFulfilment:
+    """Return the delivery of units, cumulative."""
+    return RecordFulfilment(fulfilment=ObligationFulfilled(line_id=line_id, units=Decimal(units)))
+
+
+def incur(line_id: str, cost: str, expected: str | None = None) -> RecordFulfilment:
+    """Return cost incurred, cumulative, and the new total that is expected."""
+    total = None if expected is None else Decimal(expected)
+    told = ObligationFulfilled(line_id=line_id, cost_incurred=Decimal(cost), cost_expected=total)
+    return RecordFulfilment(fulfilment=told)
+
+
+def breakage(line_id: str, percent: str) -> ReviseEstimate:
+    """Return another breakage of prepaid credits."""
+    return ReviseEstimate(estimate=EstimateChanged(line_id=line_id, breakage_percent=Decimal(percent)))
 
 
 def estimate(price_change: str, line_id: str | None = None) -> ReviseEstimate:
