@@ -46,6 +46,14 @@ class Rule(StrEnum):
     IMPLAUSIBLE_DATE = "implausible_date"
     PERIOD_FORMAT = "period_format"
     PERCENT_RANGE = "percent_range"
+    PATTERN = "pattern"
+    PROGRESS = "progress"
+    PROBABILITY = "probability"
+    UNKNOWN_LINE = "unknown_line"
+    COMBINATION = "combination"
+    ALLOCATION = "allocation"
+    ESTIMATE = "estimate"
+    UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)

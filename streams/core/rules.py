@@ -11,8 +11,15 @@ from decimal import Decimal
 from typing import assert_never
 
 from streams.core.findings import EARLIEST, LATEST, Findings, Rule, Violation
-from streams.core.money import ZERO
+from streams.core.performance_terms import (
+    breakage_terms,
+    change_terms,
+    exercise_terms,
+    fulfilment_terms,
+    line_terms,
+)
 from streams.core.policy import Policy
+from streams.core.price_terms import estimate_terms, later_lines, no_residual, price_terms
 from streams.records import (
     CommercialEvent,
     ContractAmended,
@@ -137,11 +144,15 @@ def _body(found: Findings, event: CommercialEvent) -> None:
                     Rule.SIGN,
                     f"found {body.billing_terms.payment_days}, expected 0 or more days; correct it",
                 )
+            price_terms(found, at, body)
         case ContractAmended():
             _amendment(found, at, body)
         case ContractRenewed():
             _promises(found, f"{at}/lines", body.lines, None)
             found.unique((f"{at}/lines/{index}/line_id", line.line_id) for index, line in enumerate(body.lines))
+            later_lines(found, f"{at}/lines", body.lines)
+            no_residual(found, f"{at}/lines", body.lines)
+            exercise_terms(found, at, body.exercised_options)
         case ContractTerminated():
             found.not_negative(f"{at}/refund", body.refund)
             found.not_negative(f"{at}/fee", body.fee)
@@ -167,15 +178,12 @@ def _body(found: Findings, event: CommercialEvent) -> None:
             found.ordered(f"{at}/usage_end", body.usage_start, body.usage_end)
         case ObligationFulfilled():
             found.identifier(f"{at}/line_id", body.line_id)
-            if not ZERO < body.percent <= 100:
-                found.add(
-                    f"{at}/percent",
-                    Rule.PERCENT_RANGE,
-                    f"found {body.percent}, expected more than 0 and at most 100, cumulative; correct it",
-                )
+            fulfilment_terms(found, at, body)
         case EstimateChanged():
             if body.line_id is not None:
                 found.identifier(f"{at}/line_id", body.line_id)
+            estimate_terms(found, at, body)
+            breakage_terms(found, at, body)
         case PeriodOpened() | PeriodClosed():
             _period(found, f"{at}/period", body.period)
         case _:
@@ -202,6 +210,7 @@ def _lines(found: Findings, at: str, lines: tuple[ContractLine, ...], currency: 
         _priced(found, here, line.price, line.ssp, currency)
         found.plausible(f"{here}/start_date", line.start_date)
         found.ordered(f"{here}/end_date", line.start_date, line.end_date)
+        line_terms(found, here, line)
         if line.legal_entity is not None:
             found.entity(f"{here}/legal_entity", line.legal_entity)
 
@@ -215,14 +224,18 @@ def _priced(found: Findings, here: str, price: Decimal, ssp: Decimal, currency: 
 
 def _amendment(found: Findings, at: str, body: ContractAmended) -> None:
     _lines(found, f"{at}/added_lines", body.added_lines, None)
+    later_lines(found, f"{at}/added_lines", body.added_lines)
+    no_residual(found, f"{at}/added_lines", body.added_lines)
     for index, change in enumerate(body.changed_lines):
         here = f"{at}/changed_lines/{index}"
         found.identifier(f"{here}/line_id", change.line_id)
         _priced(found, here, change.price, change.ssp, None)
+        change_terms(found, here, change)
         if change.quantity is not None:
             found.not_negative(f"{here}/quantity", change.quantity)
         if change.end_date is not None:
             found.plausible(f"{here}/end_date", change.end_date)
+    exercise_terms(found, at, body.exercised_options)
     for index, line_id in enumerate(body.removed_lines):
         found.identifier(f"{at}/removed_lines/{index}", line_id)
     found.unique(

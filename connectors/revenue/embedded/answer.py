@@ -11,6 +11,7 @@ from connectors.revenue.embedded.earning import planned_kind, schedule, unschedu
 from connectors.revenue.embedded.minor_units import to_amount
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.core.money import ZERO
 from streams.records import Allocation, RecognisedAmount, RevenueAccepted, ScheduleLine
 
 
@@ -44,6 +45,7 @@ def answer(outcome: Outcome) -> RevenueAccepted:
         recognised=_recognised(outcome),
         billed_total=to_amount(book.billed, currency),
         recognised_total=to_amount(book.recognised, currency),
+        variable_included=to_amount(sum(item.included for item in book.variable), currency) if book.variable else ZERO,
     )
 
 

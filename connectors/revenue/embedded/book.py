@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from streams.records import RecognitionPattern
+from streams.records import EstimateMethod, RecognitionPattern
 
 METERED = frozenset({RecognitionPattern.USAGE, RecognitionPattern.AS_INVOICED})
 """Patterns whose revenue adds to the price when it comes about; a minimum commitment is the one fixed part of them."""
@@ -132,6 +132,22 @@ class Obligation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Of PREPAID."""
     commitment: tuple[CommittedPeriod, ...] = ()
     """Minimum by period, of a usage line that has one."""
+    entirely_variable: bool = False
+    """Whether its consideration is variable as a whole, so that it takes no share of the rest of the price."""
+
+
+class Variable(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A variable consideration (`variable`)."""
+
+    variable_id: str
+    method: EstimateMethod
+    included: int
+    """What of it is in the transaction price, after the constraint."""
+    lines: tuple[tuple[str, int], ...] = ()
+    """Lines that it belongs to entirely, each with its weight; none: it is allocated like the price."""
+    period: str = ""
+    """Obligation of the distinct period of a series that it belongs to entirely."""
+    refundable: bool = False
 
 
 class LastRun(Struct, frozen=True):
@@ -158,6 +174,9 @@ class Book(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Last day of service, once the contract was terminated."""
     runs: tuple[LastRun, ...] = ()
     reversed_commands: tuple[str, ...] = ()
+    executed: int = 0
+    """How many commands were accepted: the place of the last one in the contract's history."""
+    variable: tuple[Variable, ...] = ()
 
     @property
     def recognised(self) -> int:
@@ -168,5 +187,3 @@ class Book(Struct, frozen=True, omit_defaults=True, kw_only=True):
     def next_group(self) -> int:
         """A group that no obligation has."""
         return max((obligation.group for obligation in self.obligations), default=SIGNED_CONTRACT) + 1
-    executed: int = 0
-    """How many commands were accepted: the place of the last one in the contract's history."""

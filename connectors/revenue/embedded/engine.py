@@ -25,6 +25,7 @@ from connectors.revenue.embedded.price_change import revise_estimate
 from connectors.revenue.embedded.recognition import run
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from connectors.revenue.embedded.termination import terminate
+from connectors.revenue.embedded.variable import reestimate
 from streams.records import (
     EstablishContract,
     ModifyContract,
@@ -94,6 +95,8 @@ def _execute(book: Book | None, command: RevenueCommand, earlier: Mapping[str, R
             return record_fulfilment(book, command, body)
         case ReviseEstimate(estimate=estimate) if estimate.breakage_percent is not None:
             return revise_breakage(book, command, estimate, estimate.breakage_percent)
+        case ReviseEstimate() if body.estimate.variable_id is not None:
+            return reestimate(book, command, body)
         case ReviseEstimate():
             return revise_estimate(book, command, body)
         case ReverseTransaction():

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Obligation
+from connectors.revenue.embedded.allocation import shares
+from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Obligation, Variable
 from connectors.revenue.embedded.commitment import committed, periods_of
 from connectors.revenue.embedded.earning import plan
 from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
@@ -18,15 +19,18 @@ from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.prepaid import credits_of, granted
 from connectors.revenue.embedded.progress import measure_joined, measure_of
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from connectors.revenue.embedded.transaction_price import PriceParts, is_plain, price_parts
 from streams.core.pattern_terms import pattern_faults
 from streams.core.service_periods import service_periods
 from streams.records import (
     AccountingTreatment,
     ContractLine,
+    ContractSigned,
     EstablishContract,
     MaterialRight,
     RecognitionPattern,
     RevenueCommand,
+    SspMethod,
     TreatmentDecision,
 )
 
@@ -55,7 +59,25 @@ def establish(command: RevenueCommand, body: EstablishContract) -> Outcome:
     check_new_ids([*(line.line_id for line in terms.lines), *(option.option_id for option in terms.options)], ())
     lines, promised = promises(terms.lines, terms.currency, context.legal_entity, SIGNED_CONTRACT)
     promised += [_option(option, terms.currency, context.legal_entity) for option in terms.options]
-    obligations = allocate(promised, terms.currency)
+    variable: tuple[Variable, ...] = ()
+    price = sum(line.price for line in lines)
+    if is_plain(terms):
+        obligations = allocate(promised, terms.currency)
+        decisions = [
+            _decision(obligation.line_id, allocation_reason(obligation, obligations, terms.currency))
+            for obligation in obligations
+        ]
+    else:
+        parts = price_parts(terms, lines, promised)
+        obligations, decisions = _allocate_parts(terms, lines, promised, parts)
+        residual = {obligation.obligation_id: obligation.ssp for obligation in obligations}
+        lines = [
+            replace(line, ssp=residual[line.line_id]) if line.line_id in _residual(terms) else line for line in lines
+        ]
+        variable = parts.variable
+        price += parts.shared + sum(parts.by_line.values()) + sum(period.price for period in parts.periods)
+    if terms.agreements:
+        decisions = [_with_paper(decision, terms) for decision in decisions]
     book = Book(
         contract_id=context.contract_id,
         currency=terms.currency,
@@ -63,19 +85,44 @@ def establish(command: RevenueCommand, body: EstablishContract) -> Outcome:
         version=context.contract_version,
         lines=tuple(lines),
         obligations=tuple(obligations),
-        transaction_price=sum(line.price for line in lines),
+        transaction_price=price,
+        variable=variable,
     )
-    return Outcome(
-        book,
-        decisions=tuple(
-            TreatmentDecision(
-                line_id=obligation.line_id,
-                treatment=AccountingTreatment.NOT_A_MODIFICATION,
-                reason=allocation_reason(obligation, obligations, terms.currency),
-            )
-            for obligation in obligations
-        ),
-    )
+    return Outcome(book, decisions=tuple(decisions))
+
+
+def _decision(line_id: str, reason: str) -> TreatmentDecision:
+    return TreatmentDecision(line_id=line_id, treatment=AccountingTreatment.NOT_A_MODIFICATION, reason=reason)
+
+
+def _allocate_parts(
+    terms: ContractSigned, lines: Sequence[Line], promised: Sequence[Obligation], parts: PriceParts
+) -> tuple[list[Obligation], list[TreatmentDecision]]:
+    """Allocate a price that is more than the prices of the lines, or not shared by their SSP alone."""
+    obligations: list[Obligation] = []
+    decisions = list(parts.decisions)
+    for share in shares(terms, lines, promised, parts):
+        begun = begin(share.obligation, share.amount)
+        if begun.line_id in parts.entirely_variable:
+            begun = replace(begun, entirely_variable=True)
+        obligations.append(begun)
+        decisions.append(_decision(begun.line_id, f"{share.reason}; {_earned(begun)}"))
+    obligations += [begin(period, period.price) for period in parts.periods]
+    return obligations, decisions
+
+
+def _residual(terms: ContractSigned) -> set[str]:
+    return {line.line_id for line in terms.lines if line.ssp_method is SspMethod.RESIDUAL}
+
+
+def _with_paper(decision: TreatmentDecision, terms: ContractSigned) -> TreatmentDecision:
+    """Say of a line on which paper it was signed, and why the papers are one contract."""
+    papers = {paper.agreement_id: paper for paper in terms.agreements}
+    paper = next((papers.get(line.agreement) for line in terms.lines if line.line_id == decision.line_id), None)
+    if paper is None:
+        return decision
+    why = f", combined: {paper.combination_basis} (606-10-25-9)" if paper.combination_basis else ""
+    return replace(decision, reason=f"{decision.reason}; signed on paper {paper.agreement_id}{why}")
 
 
 def check_new_ids(new: Sequence[str], used: Collection[str]) -> None:
@@ -208,16 +255,22 @@ def begin(obligation: Obligation, amount: int, first_day: dt.date | None = None)
 
 def allocation_reason(obligation: Obligation, together: Sequence[Obligation], currency: str) -> str:
     """Say what an obligation was allocated, out of what, and how it is earned."""
-    how = f"material right, earned when exercised or on {obligation.end} (606-10-55-42)"
-    if not obligation.option:
-        how = f"earned {_EARNED_HOW[obligation.pattern]}"
+    how = _earned(obligation)
     if obligation.pattern in METERED and not obligation.commitment:
         return f"usage, {how}; no share of the fixed price"
-    if obligation.commitment:
-        how += f"; a minimum for each of {len(obligation.commitment)} periods is trued up on its last day"
     price = sum(other.price for other in together)
     ssp = sum(other.ssp for other in together)
     return (
         f"{to_amount(obligation.allocated, currency)} of the price {to_amount(price, currency)} by SSP "
         f"{to_amount(obligation.ssp, currency)} of {to_amount(ssp, currency)} (606-10-32-31); {how}"
     )
+
+
+def _earned(obligation: Obligation) -> str:
+    """Say how an obligation is earned."""
+    if obligation.option:
+        return f"material right, earned when exercised or on {obligation.end} (606-10-55-42)"
+    how = f"earned {_EARNED_HOW[obligation.pattern]}"
+    if obligation.commitment:
+        how += f"; a minimum for each of {len(obligation.commitment)} periods is trued up on its last day"
+    return how

@@ -127,7 +127,10 @@ def _shares(book: Book, by_line: Sequence[tuple[str, int]], unassigned: int) -> 
     takers = [
         at
         for at, obligation in enumerate(book.obligations)
-        if obligation.group == SIGNED_CONTRACT and obligation.removed_on is None and obligation.pattern not in METERED
+        if obligation.group == SIGNED_CONTRACT
+        and obligation.removed_on is None
+        and obligation.pattern not in METERED
+        and not obligation.entirely_variable
     ]
     weights = [book.obligations[at].ssp for at in takers]
     if not sum(weights):
