@@ -382,6 +382,9 @@ class LineChange(Struct, frozen=True, kw_only=True):
     """New last day of service; null leaves it."""
     expected_cost: Decimal | None = None
     """COST_TO_COST: new cost expected; null leaves it."""
+    concession: Decimal = Decimal("0")
+    """How much of the fall of the price is a concession for what was performed already: taken back at once (ASC
+    606-10-55-111 to 116). The price is stated after it."""
 
 
 class ContractAmended(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractAmended"):
