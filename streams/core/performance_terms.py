@@ -21,7 +21,8 @@ def line_terms(found: Findings, here: str, line: ContractLine) -> None:
 
 
 def change_terms(found: Findings, here: str, change: LineChange) -> None:
-    """Check the new cost that is expected of a line."""
+    """Check the new cost that is expected of a line, and the concession on it."""
+    found.not_negative(f"{here}/concession", change.concession, "state by how much the price of what was done falls")
     if change.expected_cost is not None:
         found.positive(f"{here}/expected_cost", change.expected_cost)
 

@@ -50,7 +50,8 @@ class Sorted:
         found |= {"SEPARATE_CONTRACT"} if self.separate else set()
         found |= {"PROSPECTIVE"} if self.prospective or self.removed else set()
         found |= {"CUMULATIVE_CATCH_UP"} if self.joining else set()
-        return found.pop() if len(found) == 1 else "MIXED"
+        changing = found - {"NOT_A_MODIFICATION"} or found
+        return changing.pop() if len(changing) == 1 else "MIXED"
 
 
 @dataclass
@@ -129,7 +130,9 @@ def _classify(sheet: Worksheet, on: int, change: Mapping[str, Json]) -> Change:
     quantity = line.quantity if stated_quantity is None else exact(str(stated_quantity))
     stated_end = optional_text(change, "end_date")
     end = obligation.end if stated_end is None else day_number(stated_end)
-    if obligation.pattern == "USAGE":
+    if (price_delta, ssp_delta, quantity, end) == (0, 0, line.quantity, obligation.end):
+        treatment = "NOT_A_MODIFICATION"
+    elif obligation.pattern == "USAGE":
         require(price_delta == 0 and ssp_delta == 0, f"usage line {obligation.name} has a price or an SSP")
         treatment = "PROSPECTIVE"
     elif obligation.satisfied(on) or not obligation.distinct or obligation.under_way():
@@ -200,7 +203,7 @@ def _write(
     sheet: Worksheet, version: int, on: int, items: Sorted, pools: Mapping[str, Pool], shares: Mapping[str, list[int]]
 ) -> None:
     for change in items.changes:
-        if change.treatment != "SEPARATE_CONTRACT":
+        if change.treatment not in {"SEPARATE_CONTRACT", "NOT_A_MODIFICATION"}:
             _write_change(on, change)
     for going in items.removed:
         for obligation in going.obligations():

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Measure, Obligation
 from connectors.revenue.embedded.commitment import without_minimum
+from connectors.revenue.embedded.concession import concede
 from connectors.revenue.embedded.earning import DAY, cut, is_satisfied, plan, planned_kind, total, units
 from connectors.revenue.embedded.inception import allocate, allocation_reason, begin, check_new_ids, promises, used_ids
 from connectors.revenue.embedded.material_right import exercise
@@ -48,6 +49,7 @@ def modify(book: Book, command: RevenueCommand, body: ModifyContract) -> Outcome
     if body.renewal or body.change.exercised_options:
         return _renew(book, command, body.change)
     day = command.effective_date
+    book, conceded = concede(book, body.change.changed_lines, day)
     decided = decide(book, body.change, day)
     version = command.context.contract_version
     lines = {line.line_id: line for line in book.lines}
@@ -72,7 +74,14 @@ def modify(book: Book, command: RevenueCommand, body: ModifyContract) -> Outcome
         obligations=tuple(obligations.values()),
         transaction_price=price,
     )
-    return Outcome(changed_book, decided.treatment, decided.decisions)
+    return Outcome(changed_book, _overall(conceded, decided), conceded + decided.decisions)
+
+
+def _overall(conceded: tuple[TreatmentDecision, ...], decided: Decided) -> AccountingTreatment:
+    if not conceded:
+        return decided.treatment
+    alone = decided.treatment is AccountingTreatment.NOT_A_MODIFICATION
+    return AccountingTreatment.PRICE_CHANGE if alone else AccountingTreatment.MIXED
 
 
 def _renew(book: Book, command: RevenueCommand, change: ContractAmended) -> Outcome:

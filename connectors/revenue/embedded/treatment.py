@@ -102,6 +102,8 @@ def decide(book: Book, change: ContractAmended, day: dt.date) -> Decided:
     removed, removals = _removed(book, change.removed_lines, lines, obligations, day)
     decisions = (*(item.decision for item in added), *(item.decision for item in changed), *removals)
     treatments = {decision.treatment for decision in decisions}
+    if len(treatments) > 1:
+        treatments.discard(AccountingTreatment.NOT_A_MODIFICATION)
     treatment = treatments.pop() if len(treatments) == 1 else AccountingTreatment.MIXED
     _check_requested(change.requested_treatment, treatment, decisions)
     return Decided(added, tuple(changed), tuple(removed), decisions, treatment)
@@ -241,14 +243,19 @@ def _changed(book: Book, terms: LineChange, line: Line, obligation: Obligation, 
     if obligation.commitment:
         price, ssp = price * len(obligation.commitment), ssp * len(obligation.commitment)
     _check_fixed_terms(obligation, line, terms, (price, ssp))
-    treatment, why = _treatment_of_change(obligation, line, quantity, end, price, ssp, day)
+    expected = _expected(obligation, line, terms)
+    same_measure = obligation.measure is None or expected == obligation.measure.expected
+    if same_measure and (price, ssp, quantity, end) == (line.price, line.ssp, line.quantity, obligation.end):
+        treatment, why = AccountingTreatment.NOT_A_MODIFICATION, "the terms in force, nothing changes (606-10-25-10)"
+    else:
+        treatment, why = _treatment_of_change(obligation, line, quantity, end, price, ssp, day)
     reason = (
         f"changed, price {to_amount(line.price, book.currency)} to {to_amount(price, book.currency)}, "
         f"SSP {to_amount(line.ssp, book.currency)} to {to_amount(ssp, book.currency)}, "
         f"quantity {line.quantity} to {quantity}, end {obligation.end} to {end}: {why}"
     )
     decision = _decision(line.line_id, treatment, reason)
-    return Changed(line, obligation, quantity, end, price, ssp, decision, _expected(obligation, line, terms))
+    return Changed(line, obligation, quantity, end, price, ssp, decision, expected)
 
 
 def _expected(obligation: Obligation, line: Line, terms: LineChange) -> Decimal | None:
