@@ -32,6 +32,8 @@ class Change:
     quantity: Fraction
     end: int
     treatment: str
+    promised: Fraction | None = None
+    """Units that the line's own obligation promises now, or the cost expected of it."""
 
 
 @dataclass
@@ -95,7 +97,10 @@ def _sort(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> Sorted:
             require(price == 0 and ssp == 0, f"usage line {name} has a price or an SSP")
             items.separate.append(line)
         elif line.get("distinct", True) is not True:
-            require(_bundle(sheet) is not None, "no obligation that is not distinct for the added line to join")
+            bundle = _bundle(sheet)
+            require(bundle is not None, "no obligation that is not distinct for the added line to join")
+            costed = branch(line.get("expected_cost")) is not None
+            require(not costed or (bundle is not None and bundle.pattern == "COST_TO_COST"), "a cost joins no cost")
             items.joining.append(line)
         else:
             (items.separate if price == ssp else items.prospective).append(line)
@@ -130,15 +135,20 @@ def _classify(sheet: Worksheet, on: int, change: Mapping[str, Json]) -> Change:
     quantity = line.quantity if stated_quantity is None else exact(str(stated_quantity))
     stated_end = optional_text(change, "end_date")
     end = obligation.end if stated_end is None else day_number(stated_end)
-    if (price_delta, ssp_delta, quantity, end) == (0, 0, line.quantity, obligation.end):
+    promised = _promised(change, line, quantity)
+    same = price_delta == 0 and ssp_delta == 0 and quantity == line.quantity and end == obligation.end
+    if same and promised == obligation.promised:
         treatment = "NOT_A_MODIFICATION"
     elif obligation.pattern == "USAGE":
         require(price_delta == 0 and ssp_delta == 0, f"usage line {obligation.name} has a price or an SSP")
         treatment = "PROSPECTIVE"
+    elif obligation.pattern == "UNITS" and obligation.satisfied(on) and quantity > line.quantity:
+        at_ssp = end == obligation.end and price_delta == ssp_delta and price_delta > 0
+        treatment = "SEPARATE_CONTRACT" if at_ssp else "PROSPECTIVE"
     elif obligation.satisfied(on) or not obligation.distinct or obligation.under_way():
         treatment = "CUMULATIVE_CATCH_UP"
     elif (
-        obligation.unit is not None
+        (obligation.unit is not None or obligation.pattern == "UNITS")
         and quantity > line.quantity
         and end == obligation.end
         and price_delta == ssp_delta
@@ -147,7 +157,21 @@ def _classify(sheet: Worksheet, on: int, change: Mapping[str, Json]) -> Change:
         treatment = "SEPARATE_CONTRACT"
     else:
         treatment = "PROSPECTIVE"
-    return Change(line, price_delta, ssp_delta, quantity, end, treatment)
+    if promised is not None and treatment != "SEPARATE_CONTRACT":
+        require(promised > 0 and promised >= obligation.done, f"less of {obligation.name} than is done")
+    return Change(line, price_delta, ssp_delta, quantity, end, treatment, promised)
+
+
+def _promised(change: Mapping[str, Json], line: Line, quantity: Fraction) -> Fraction | None:
+    """Return the units, or the cost, that the line's own obligation has in all after the change."""
+    obligation = line.obligation
+    cost = branch(change.get("expected_cost"))
+    require(cost is None or obligation.pattern == "COST_TO_COST", f"a cost of line {obligation.name}")
+    if cost is not None:
+        return exact(str(cost))
+    if obligation.promised is not None and obligation.pattern == "UNITS":
+        return obligation.promised + quantity - line.quantity
+    return obligation.promised
 
 
 def _pools(sheet: Worksheet, on: int, items: Sorted) -> dict[str, Pool]:
@@ -172,15 +196,15 @@ def _pools(sheet: Worksheet, on: int, items: Sorted) -> dict[str, Pool]:
             if obligation.allocated:
                 fall -= part(obligation.price, earned, obligation.allocated)
             pool.amount += unearned - fall
-        elif _shares(obligation, on):
+        elif _shares(obligation, on) or (obligation.pattern == "UNITS" and obligation.name in changed):
             change = changed.get(obligation.name)
-            ssp, end = obligation.ssp, obligation.end
+            ssp, end, promised = obligation.ssp, obligation.end, obligation.promised
             if change is not None:
-                ssp, end = ssp + change.ssp_delta, change.end
+                ssp, end, promised = ssp + change.ssp_delta, change.end, change.promised
                 pool.amount += change.price_delta
             pool.amount += unearned
             pool.members.append(obligation)
-            pool.weights.append(obligation.remaining_weight(on, ssp, end))
+            pool.weights.append(obligation.remaining_weight(on, ssp, end, promised))
     for line in items.prospective:
         # A trial obligation, off the books: only its weight and price are needed here.
         trial = sheet.trial(line, SIGNED)
@@ -222,6 +246,7 @@ def _write(
         sheet.lines[newcomer.name] = Line(joined, newcomer.price, newcomer.ssp, exact(str(line["quantity"])))
         joined.price += newcomer.price
         joined.ssp += newcomer.ssp
+        joined.join_cost(newcomer)
         joined.catch_up(on, newcomer.price)
     # Book order of what is new (section 10): prospective lines, separately added lines, increments.
     if items.prospective:
@@ -244,6 +269,7 @@ def _restate(change: Change) -> None:
 
 
 def _write_increment(sheet: Worksheet, version: int, on: int, change: Change) -> None:
+    added_units = change.quantity - change.line.quantity
     _restate(change)
     obligation = change.line.obligation
     name = f"{obligation.name}@v{version}"
@@ -258,6 +284,7 @@ def _write_increment(sheet: Worksheet, version: int, on: int, change: Change) ->
         end=obligation.end,
         price=change.price_delta,
         ssp=change.ssp_delta,
+        promised=added_units if obligation.pattern == "UNITS" else None,
     )
     sheet.obligations.append(increment)
     change.line.increments.append(increment)
@@ -269,6 +296,7 @@ def _write_change(on: int, change: Change) -> None:
     obligation = change.line.obligation
     obligation.price += change.price_delta
     obligation.ssp += change.ssp_delta
+    obligation.promise_now(change.promised)
     if change.treatment == "CUMULATIVE_CATCH_UP":
         obligation.catch_up(on, change.price_delta, change.end)
     else:

@@ -36,6 +36,13 @@ class Obligation:
     distinct: bool = True
     allocated: int = 0
     progress: Fraction = Fraction(0)
+    promised: Fraction | None = None
+    """Units promised, or cost expected."""
+    done: Fraction = Fraction(0)
+    """Units delivered, or cost incurred."""
+    done_before: Fraction = Fraction(0)
+    earned_before: int = 0
+    """Units that were delivered, and had earned this, when what they earn last changed."""
     removed: bool = False
     pieces: list[Piece] = field(default_factory=list)
     usage: dict[str, Piece] = field(default_factory=dict)
@@ -68,7 +75,9 @@ class Obligation:
         return (self.unit is not None or self.pattern == "OPTION") and self.end < on
 
     def under_way(self) -> bool:
-        """Whether this is a milestone line with progress, not complete."""
+        """Whether this is one promise that has begun: a milestone line, not complete, or work measured by cost."""
+        if self.pattern == "COST_TO_COST":
+            return self.done > 0
         return self.pattern == "MILESTONE" and 0 < self.progress < 1
 
     def cut_pieces(self, day: int) -> list[Piece]:
@@ -103,13 +112,48 @@ class Obligation:
         """Keep what is earned before the day, and earn the share from then on."""
         self.cut(on - 1)
         self.allocated = self.scheduled()
+        self.settle_units()
         self.give(share, on)
+
+    def settle_units(self) -> None:
+        """Leave what delivered units have earned; the others share the rest of the allocation."""
+        self.done_before, self.earned_before = self.done, self.scheduled()
+
+    def reach(self, on: int, done: Fraction) -> None:
+        """Deliver units, or incur cost, up to a total: what that has earned and was not is earned on the day."""
+        assert self.promised is not None
+        self.done = done
+        self.progress = done / self.promised
+        if self.pattern == "UNITS":
+            part_done = (done - self.done_before) / (self.promised - self.done_before)
+            upto = self.earned_before + round((self.allocated - self.earned_before) * part_done)
+        else:
+            upto = round(self.allocated * self.progress)
+        self._add_point(on, upto - self.scheduled())
+
+    def join_cost(self, other: Obligation) -> None:
+        """Measure the cost of a line that is not distinct together with this one's."""
+        if other.pattern == "COST_TO_COST":
+            require(self.pattern == "COST_TO_COST", f"{other.name} has a cost and joins {self.name}, which has none")
+            self.promise_now((self.promised or Fraction(0)) + (other.promised or Fraction(0)))
+
+    def promise_now(self, promised: Fraction | None) -> None:
+        """Promise other units, or expect another cost."""
+        if promised is not None:
+            self.promised = promised
+            self.progress = self.done / promised
 
     def catch_up(self, on: int, delta: int, end: int | None = None) -> None:
         """Add to the allocation as if it had been so from the start: the part by progress is earned on the day."""
+        if self.pattern == "COST_TO_COST":
+            self.allocated += delta
+            self.end = self.end if end is None else end
+            self.reach(on, self.done)
+            return
         if self.satisfied(on):
             self.allocated += delta
             self._add_point(on, delta)
+            self.settle_units()
             return
         self.end = self.end if end is None else end
         progress = self.progress
@@ -128,9 +172,13 @@ class Obligation:
             self._date(delta, on)
         else:
             self._add_point(on, now)
+            self.settle_units()
 
-    def remaining_weight(self, on: int, ssp: Fraction, end: int) -> Fraction:
-        """Return the stand-alone selling price of what remains from the day, of a line with this SSP and end."""
+    def remaining_weight(self, on: int, ssp: Fraction, end: int, promised: Fraction | None = None) -> Fraction:
+        """Return the stand-alone selling price of what remains, of a line with this SSP, end and promised units."""
+        promised = promised or self.promised
+        if promised is not None:
+            return ssp * (promised - self.done) / promised
         if self.unit is None:
             return ssp
         return ssp * Fraction(units(self.unit, max(on, self.start), end), units(self.unit, self.start, end))

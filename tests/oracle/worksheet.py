@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from tests.oracle import modification
+from tests.oracle import modification, terms
 from tests.oracle.earning import point, split
 from tests.oracle.obligation import Line, Obligation, require
 from tests.oracle.reading import (
     Json,
     UnsupportedHistory,
+    branch,
     day,
     exact,
     last_day,
@@ -39,6 +40,9 @@ class Worksheet:
     lines: dict[str, Line] = field(default_factory=dict)
     terminated_on: int | None = None
     treatments: list[str] = field(default_factory=list)
+    variable: dict[str, terms.Variable] = field(default_factory=dict)
+    variable_alone: set[str] = field(default_factory=set)
+    """Obligations whose consideration is variable as a whole."""
 
     @classmethod
     def sign(cls, entity: str, body: Mapping[str, Json]) -> Worksheet:
@@ -61,7 +65,10 @@ class Worksheet:
             sheet.obligations.append(right)
             sheet.lines[right.line] = Line(right, price=0, ssp=right.ssp, quantity=Fraction(0))
             created.append(right)
-        sheet.allocate(created)
+        if terms.has_terms(body):
+            terms.allocate(sheet, created, body)
+        else:
+            sheet.allocate(created)
         return sheet
 
     def trial(self, line: Mapping[str, Json], group: str) -> Obligation:
@@ -79,6 +86,11 @@ class Worksheet:
             ssp=Fraction(minor(line, "ssp", self.currency)),
             distinct=line.get("distinct", True) is True,
         )
+        cost = branch(line.get("expected_cost"))
+        if obligation.pattern == "UNITS":
+            obligation.promised = exact(str(line["quantity"]))
+        elif cost is not None:
+            obligation.promised = exact(str(cost))
         if obligation.pattern == "USAGE":
             require(obligation.price == 0 and obligation.ssp == 0, f"usage line {obligation.name} has a price")
         return obligation
@@ -107,6 +119,7 @@ class Worksheet:
                 self.lines[obligation.name].obligation = bundle
                 bundle.price += obligation.price
                 bundle.ssp += obligation.ssp
+                bundle.join_cost(obligation)
         return created
 
     def allocate(self, created: list[Obligation]) -> None:
@@ -170,8 +183,14 @@ class Worksheet:
         """Take in progress on a point in time, milestone or option."""
         self._require_running()
         obligation = self._line(text(body, "line_id")).obligation
-        percent = exact(str(body["percent"]))
         require(not obligation.removed, f"line {obligation.name} was removed")
+        told = {name for name in ("units", "cost_incurred") if branch(body.get(name)) is not None}
+        if obligation.pattern in {"UNITS", "COST_TO_COST"}:
+            require(exact(str(body["percent"])) == 0, "progress told by percent")
+            self._measure(on, text(body, "line_id"), body, told)
+            return
+        require(not told, f"progress of {obligation.name} is told by {told}")
+        percent = exact(str(body["percent"]))
         if obligation.pattern == "MILESTONE":
             require(obligation.progress < percent / 100 <= 1, f"milestone {percent} % is not above the last")
             reached = round(obligation.allocated * percent / 100)
@@ -184,6 +203,32 @@ class Worksheet:
                 require(on <= obligation.end, f"option {obligation.name} has expired")
             obligation.pieces = [point(on, obligation.allocated)]
         obligation.progress = percent / 100
+
+    def _measure(self, on: int, name: str, body: Mapping[str, Json], told: set[str]) -> None:
+        obligation = self._line(name).obligation
+        assert obligation.promised is not None
+        if obligation.pattern == "COST_TO_COST":
+            require(told == {"cost_incurred"}, f"progress of {name} is told by {told}")
+            incurred = exact(str(body["cost_incurred"]))
+            expected = branch(body.get("cost_expected"))
+            total = obligation.promised if expected is None else exact(str(expected))
+            require((incurred, total) != (obligation.done, obligation.promised), "cost that tells nothing new")
+            require(total > 0 and obligation.done <= incurred <= total, "cost out of its bounds")
+            obligation.promise_now(total)
+            obligation.reach(on, incurred)
+            return
+        require(told == {"units"}, f"progress of {name} is told by {told}")
+        units = exact(str(body["units"]))
+        holders = [o for o in self._line(name).obligations() if not o.removed]
+        done = sum((o.done for o in holders), Fraction(0))
+        require(done < units <= sum(o.promised or 0 for o in holders), f"{units} units of {name}")
+        rest = units - done
+        for holder in holders:
+            assert holder.promised is not None
+            taken = min(rest, holder.promised - holder.done)
+            if taken:
+                holder.reach(on, holder.done + taken)
+                rest -= taken
 
     def use(self, event_id: str, body: Mapping[str, Json]) -> None:
         """Take in rated usage."""
@@ -210,6 +255,7 @@ class Worksheet:
             obligation.catch_up(on, change)
             return
         sharing = [o for o in self.obligations if o.group == SIGNED and o.pattern != "USAGE" and not o.removed]
+        sharing = [o for o in sharing if o.name not in self.variable_alone]
         require(any(o.ssp for o in sharing), "no stand-alone selling prices to share a price change by")
         for obligation, share in zip(sharing, split(change, [o.ssp for o in sharing]), strict=True):
             obligation.catch_up(on, share)

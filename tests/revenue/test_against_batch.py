@@ -25,6 +25,7 @@ from streams.records import (
     ReviseEstimate,
     TerminateContract,
 )
+from tests.oracle import terms
 from tests.oracle.obligation import Refused, require
 from tests.oracle.reading import Json, UnsupportedHistory, day_number, minor, period_of
 from tests.oracle.worksheet import Worksheet
@@ -51,7 +52,7 @@ STRICTER = {
 
 def beyond_the_calculation(body: CommandBody) -> bool:
     """Tell whether a change is of a kind that the calculation has no rule for."""
-    if isinstance(body, ReviseEstimate) and not body.estimate.price_change:
+    if isinstance(body, ReviseEstimate) and not body.estimate.price_change and body.estimate.variable_id is None:
         return True
     if not isinstance(body, ModifyContract):
         return False
@@ -79,6 +80,8 @@ def enter(sheet: Worksheet, at: int, version: int, on: str, body: CommandBody) -
             sheet.use(f"u{at}", json(body.usage))
         case RecordFulfilment():
             sheet.fulfil(day_number(on), json(body.fulfilment))
+        case ReviseEstimate() if body.estimate.variable_id is not None:
+            terms.reestimate(sheet, day_number(on), json(body.estimate))
         case ReviseEstimate():
             change = minor(json(body.estimate), "price_change", sheet.currency)
             sheet.change_price(day_number(on), body.estimate.line_id, change)
