@@ -1,0 +1,33 @@
+"""What keeps an entity's period from being locked, as far as one contract knows (docs/accounting.md section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from streams.core.contract import Contract
+from streams.core.policy import Policy
+from streams.records import PeriodClosed
+
+
+def left_open(contract: Contract, legal_entity: str, period: str, policy: Policy) -> list[str]:
+    """Return what is still open of an entity up to the end of a period, each said in a few words."""
+    return list(_open(contract, legal_entity, period, policy))
+
+
+def _open(contract: Contract, legal_entity: str, period: str, policy: Policy) -> Iterator[str]:
+    last_day = policy.calendar(legal_entity).last_day(period)
+    for parked in contract.parked:
+        event = parked.event
+        if event.context.legal_entity == legal_entity and event.effective_date <= last_day:
+            yield f"{event.event_type} {event.event_id} waits: {parked.reason}"
+    for step in contract.queue:
+        closes = step.event.body.period if isinstance(step.event.body, PeriodClosed) else None
+        due = closes <= period if closes is not None else step.posting_date <= last_day
+        if step.event.context.legal_entity == legal_entity and due:
+            what = "revenue recognition" if step.answer is None and step.command is not None else "what it waits for"
+            yield f"{step.event.event_type} {step.event.event_id} awaits {what}"
+    for pending in contract.postings:
+        posting = pending.posting
+        if posting.legal_entity == legal_entity and posting.posting_date <= last_day:
+            held = "is held" if pending.held else "has no answer of the ERP"
+            yield f"posting {posting.command_id} of {posting.posting_date} {held}"
