@@ -57,7 +57,9 @@ def dry_run(lines: Iterable[str], configuration: Configuration) -> Document:
     """
     policy = configuration.policy
     ledger = MemoryLedger(
-        configuration.chart.numbers, {name: entity.first_open_period for name, entity in policy.entities.items()}
+        configuration.chart.numbers,
+        {name: entity.first_open_period for name, entity in policy.entities.items()},
+        {name: entity.calendar for name, entity in policy.entities.items()},
     )
     revenue = MemoryRevenuePlatform()
     world = World(policy, revenue, ledger, lambda: dt.datetime.now(dt.UTC))

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from connectors.protocols import Erp, RevenuePlatform
+from streams.core.closing import Closing, objection
 from streams.core.contract import Contract, Document
 from streams.core.decision import Decision, ErpAnswered, EventArrived, Input, RevenueAnswered
 from streams.core.exceptions import exception_record
@@ -101,6 +102,9 @@ class World:
     def refuse(self, event: CommercialEvent, message: str, cause: RootCause = RootCause.PAYLOAD_INVALID) -> None:
         """Refuse an event with an exception that names every fault."""
         self.refused += 1
+        self._except(event, message, cause)
+
+    def _except(self, event: CommercialEvent, message: str, cause: RootCause) -> None:
         exception = exception_record(
             self.policy.exceptions[cause],
             cause,
@@ -156,7 +160,7 @@ class World:
     def _event(self, event: CommercialEvent) -> None:
         self._offset += 1
         source = SourceRecord(topic=COMMERCIAL_EVENTS, partition=0, offset=self._offset)
-        closed = {entity: book.closed_through for entity, book in self._periods.items()}
+        closed = {entity: book.closing for entity, book in self._periods.items()}
         arrival = EventArrived(event=event, source=source, at=self._clock(), closed=closed)
         if isinstance(event.body, PeriodClosed | PeriodOpened):
             self._period(arrival)
@@ -174,8 +178,13 @@ class World:
             self.duplicates += 1
             return
         self._seen[event.event_id] = arrival.source.offset
-        self.status[event.event_id] = ProcessingStatus.POSTED
         entity = event.context.legal_entity
+        objected = objection(arrival.closed.get(entity, Closing()), event)
+        if objected is not None:
+            self._except(event, objected, RootCause.CLOSED_PERIOD)
+            self.status[event.event_id] = ProcessingStatus.EXCEPTION
+            return
+        self.status[event.event_id] = ProcessingStatus.POSTED
         self._periods[entity] = after_period_event(self._periods.get(entity), event)
         for contract_id, contract in list(self.contracts.items()):
             if concerns(event, contract):

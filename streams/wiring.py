@@ -75,6 +75,7 @@ def ledger(settings: Settings, configuration: Configuration) -> EmbeddedLedger:
         settings.database_url,
         accounts=configuration.chart.numbers,
         entities={name: entity.first_open_period for name, entity in configuration.policy.entities.items()},
+        calendars={name: entity.calendar for name, entity in configuration.policy.entities.items()},
     )
 
 

@@ -307,7 +307,28 @@ class Orchestration:
             metrics.EVENT_OUTCOMES.labels(event.event_type, ProcessingStatus.DUPLICATE).inc()
             return
         self._tables.seen.remember(work.transaction, event.event_id, source.offset)
-        work.books.take_in(event, source, cause)
+        objection = work.books.objection(event)
+        if objection is None:
+            work.books.take_in(event, source, cause)
+        else:
+            self._object(work.transaction, event, objection, source, cause)
+
+    def _object(
+        self, transaction: Transaction, event: CommercialEvent, objection: str, source: SourceRecord, cause: Headers
+    ) -> None:
+        """Make a period event an exception instead; every partition makes the same one, under the same id."""
+        exception = exception_record(
+            self._policy.exceptions[RootCause.CLOSED_PERIOD],
+            RootCause.CLOSED_PERIOD,
+            event_id=event.event_id,
+            context=event.context,
+            subject=event.event_id,
+            message=objection,
+            at=now(),
+            source=source,
+        )
+        self._outbox.send_exception(transaction, exception, cause)
+        metrics.EVENT_OUTCOMES.labels(event.event_type, ProcessingStatus.EXCEPTION).inc()
 
     async def _sweep(self, work: _Work) -> None:
         """Tell a slice of the contracts of the period events on their way; the next tick goes on from there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.core.closing import Closing, objection
 from streams.core.periods import PeriodBook, Sweep, advanced, after_period_event, begun, sweeps_in_order
 from streams.records import CommercialEvent, SourceRecord
 from streams.transport import Headers, Table, Transaction
@@ -16,10 +17,14 @@ class PeriodBooks:
         self._table = table
         self._transaction = transaction
         self._books = {key.decode(): book for key, book in transaction.items(table)}
-        self.closed: dict[str, str] = {entity: book.closed_through for entity, book in self._books.items()}
-        """Last closed period, YYYY-MM, by legal entity."""
+        self.closed: dict[str, Closing] = {entity: book.closing for entity, book in self._books.items()}
+        """What is closed, by legal entity."""
         self.sweeps: tuple[Sweep, ...] = sweeps_in_order(self._books.values())
         """The earliest event first."""
+
+    def objection(self, event: CommercialEvent) -> str | None:
+        """Return why a period event cannot take effect, or None."""
+        return objection(self.closed.get(event.context.legal_entity, Closing()), event)
 
     def take_in(self, event: CommercialEvent, source: SourceRecord, cause: Headers) -> None:
         """Note a period event; it counts as known from here on, and is on its way to the contracts."""
@@ -35,6 +40,6 @@ class PeriodBooks:
     def _put(self, entity: str, book: PeriodBook) -> None:
         self._books[entity] = book
         # Anew, since decisions that were made before keep theirs.
-        self.closed = {**self.closed, entity: book.closed_through}
+        self.closed = {**self.closed, entity: book.closing}
         self.sweeps = sweeps_in_order(self._books.values())
         self._transaction.put(self._table, entity.encode(), book)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from streams.config.chart import AccountType
+from streams.core.fiscal import NamedBy, YearRule
 from streams.core.policy import LatePolicy, RejectionPolicy
 from streams.records import Owner, ResolvingAction, RootCause, Severity
 
@@ -98,10 +99,47 @@ class PostingRulesFile(FileModel):
     revenue: dict[Name, Name] = Field(description="revenue account by product line", min_length=1)
 
 
+class FiscalPattern(StrEnum):
+    """Periods of a fiscal year: calendar months, or weeks in each quarter."""
+
+    MONTHS = "months"
+    WEEKS_445 = "4-4-5"
+    WEEKS_454 = "4-5-4"
+    WEEKS_544 = "5-4-4"
+
+
+class YearStartEntry(FileModel):
+    month: int = Field(ge=1, le=12, description="month on whose first day the year would begin but for the weeks")
+    weekday: Day = Field(description="first day of a week, and so of a year")
+    rule: YearRule = Field(
+        default=YearRule.NEAREST,
+        description="which of these weekdays: nearest to the first of the month, on_or_before it, or on_or_after it",
+    )
+    named_by: NamedBy = Field(
+        default=NamedBy.START, description="calendar year that names a fiscal year: that of its start, or of its end"
+    )
+
+
+class FiscalCalendarEntry(FileModel):
+    pattern: FiscalPattern = Field(description="months, 4-4-5, 4-5-4 or 5-4-4")
+    year_start: YearStartEntry | None = Field(default=None, description="where a year of weeks begins; not for months")
+
+    @model_validator(mode="after")
+    def _only_weeks_start_somewhere(self) -> FiscalCalendarEntry:
+        if self.pattern is FiscalPattern.MONTHS and self.year_start is not None:
+            raise ValueError("no year_start with pattern months: calendar months begin in January")
+        if self.pattern is not FiscalPattern.MONTHS and self.year_start is None:
+            raise ValueError(f"a year_start with month and weekday for pattern {self.pattern.value}")
+        return self
+
+
 class EntityEntry(FileModel):
     functional_currency: Currency = Field(description="ISO 4217 currency of the entity's books")
     first_open_period: Period = Field(description="first period, YYYY-MM, that was open when the books were taken over")
     calendar: Name = Field(description="business calendar, one of calendars.yaml")
+    fiscal_calendar: FiscalCalendarEntry | None = Field(
+        default=None, description="which days make up an accounting period; missing: calendar months"
+    )
 
 
 class EntitiesFile(FileModel):

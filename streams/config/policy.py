@@ -21,6 +21,7 @@ from streams.config.crosscheck import PolicyFiles, Read, cross_problems
 from streams.config.errors import PolicyError, Problem
 from streams.config.problems import problems_in_file
 from streams.config.yamlfile import read_yaml
+from streams.core.fiscal import CalendarMonths, FiscalCalendar, FiscalWeeks
 from streams.core.policy import ApprovalRule, Bounds, Entity, ExceptionRule, Policy, PostingAccounts
 from streams.records import RootCause
 
@@ -114,7 +115,9 @@ def _policy(
     bounds = policies.bounds
     return Policy(
         entities={
-            name: Entity(name, entry.functional_currency, entry.first_open_period)
+            name: Entity(
+                name, entry.functional_currency, entry.first_open_period, _fiscal_calendar(entry.fiscal_calendar)
+            )
             for name, entry in entities.entities.items()
         },
         accounts=PostingAccounts(
@@ -144,6 +147,14 @@ def _policy(
             seen_for=dt.timedelta(days=bounds.seen_for_days),
         ),
     )
+
+
+def _fiscal_calendar(entry: files.FiscalCalendarEntry | None) -> FiscalCalendar:
+    if entry is None or entry.year_start is None:
+        return CalendarMonths()
+    first, second, third = (int(weeks) for weeks in entry.pattern.value.split("-"))
+    start = entry.year_start
+    return FiscalWeeks((first, second, third), start.month, int(start.weekday), start.rule, start.named_by)
 
 
 def _calendar(name: str, entry: files.CalendarEntry) -> BusinessCalendar:

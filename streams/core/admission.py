@@ -11,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
+from streams.core.closing import Closing
 from streams.core.contract import (
     Contract,
     Document,
@@ -20,7 +21,8 @@ from streams.core.contract import (
     invoice_key,
     transaction_key,
 )
-from streams.core.money import ZERO, next_period, period_of, period_start
+from streams.core.fiscal import previous_period
+from streams.core.money import ZERO, next_period
 from streams.core.policy import ApprovalRule, LatePolicy, Policy
 from streams.records import (
     CommercialEvent,
@@ -200,36 +202,42 @@ def _exceeds(amount: Decimal, limit: Decimal | None) -> bool:
     return limit is not None and abs(amount) > limit
 
 
-def _closed(contract: Contract, event: CommercialEvent, policy: Policy) -> Inadmissible | None:
+def _closed(contract: Contract, event: CommercialEvent, policy: Policy) -> Blocked | None:
     if policy.late.get(event.event_type) is not LatePolicy.HOLD or not is_late(contract, event, policy):
         return None
-    return Inadmissible(
-        RootCause.CLOSED_PERIOD,
-        f"period {period_of(event.effective_date)} of {event.context.legal_entity} is closed and "
-        f"{event.event_type} is held by policy: send it again as a new event, dated in an open period",
+    if event.event_id in contract.approved:
+        return None
+    entity = event.context.legal_entity
+    return Blocked(
+        Wait.LATE,
+        f"period {policy.calendar(entity).period_of(event.effective_date)} of {entity} is closed and "
+        f"{event.event_type} is held by policy: approve it to have it posted in the open period, or reject it",
     )
 
 
-def last_closed(contract: Contract, legal_entity: str, policy: Policy) -> str:
-    """Return the last closed period of an entity as far as the contract knows; '' when none is."""
+def closing_of(contract: Contract, legal_entity: str, policy: Policy) -> Closing:
+    """Return which periods of an entity are closed, as far as the contract knows."""
     if legal_entity in contract.closed:
         return contract.closed[legal_entity]
     entity = policy.entities.get(legal_entity)
     if entity is None:
-        return ""
-    return period_of(period_start(entity.first_open_period) - dt.timedelta(days=1))
+        return Closing()
+    return Closing(closed_through=previous_period(entity.first_open_period))
 
 
 def is_late(contract: Contract, event: CommercialEvent, policy: Policy) -> bool:
-    """Tell whether an event that has an accounting date falls into a closed period."""
+    """Tell whether an event that has an accounting date falls into a closed period of its entity's calendar."""
     if event.event_type not in policy.late:
         return False
-    closed = last_closed(contract, event.context.legal_entity, policy)
-    return period_of(event.effective_date) <= closed
+    entity = event.context.legal_entity
+    return closing_of(contract, entity, policy).is_closed(policy.calendar(entity).period_of(event.effective_date))
 
 
 def posting_date(contract: Contract, event: CommercialEvent, policy: Policy) -> dt.date:
-    """Return the accounting date of an event: its effective date, or the first open day when that is closed."""
+    """Return the accounting date of an event: its effective date, or when that is closed the first day after all that
+    were ever closed. A period that is open again takes only what is dated in it.
+    """
     if not is_late(contract, event, policy):
         return event.effective_date
-    return period_start(next_period(last_closed(contract, event.context.legal_entity, policy)))
+    entity = event.context.legal_entity
+    return policy.calendar(entity).first_day(next_period(closing_of(contract, entity, policy).closed_through))

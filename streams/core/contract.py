@@ -13,6 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from streams.core.closing import Closing
 from streams.core.money import ZERO
 from streams.records import (
     CommercialEvent,
@@ -40,6 +41,8 @@ class Wait(StrEnum):
     SEQUENCE = "sequence"
     DOCUMENT = "document"
     APPROVAL = "approval"
+    LATE = "late"
+    """Dated in a closed period and held by policy: an approver lets it be posted in the open period."""
 
     @property
     def root_cause(self) -> RootCause:
@@ -54,7 +57,12 @@ _ROOT_CAUSES = {
     Wait.SEQUENCE: RootCause.SEQUENCE_GAP,
     Wait.DOCUMENT: RootCause.SEQUENCE_GAP,
     Wait.APPROVAL: RootCause.APPROVAL_NEEDED,
+    Wait.LATE: RootCause.CLOSED_PERIOD,
 }
+
+
+AWAITS_APPROVAL = frozenset({Wait.APPROVAL, Wait.LATE})
+"""What an operator approves or rejects."""
 
 
 class Parked(Struct, frozen=True):
@@ -137,8 +145,8 @@ class Contract(Struct, frozen=True, omit_defaults=True):
     reach the contract must not depend on when an answer comes."""
     commands_accepted: int = 0
     postings_accepted: int = 0
-    closed: dict[str, str] = {}
-    """Last closed period, YYYY-MM, by legal entity, as far as it has reached this contract."""
+    closed: dict[str, Closing] = {}
+    """Closed periods by legal entity, as far as they have reached this contract."""
     sequences: dict[str, int] = {}
     """Last admitted sequence by source system."""
     event_offset: int = -1
@@ -159,7 +167,7 @@ class Contract(Struct, frozen=True, omit_defaults=True):
         """Where the contract stands."""
         if self.changing:
             return ContractState.AWAITING_REVENUE
-        if any(parked.wait is Wait.APPROVAL for parked in self.parked):
+        if any(parked.wait in AWAITS_APPROVAL for parked in self.parked):
             return ContractState.AWAITING_APPROVAL
         return ContractState.TERMINATED if self.terminated else ContractState.ACTIVE
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from streams.core.closing import Closing
 from streams.core.contract import Contract, Document
 from streams.records import (
     AuditRecord,
@@ -29,8 +30,8 @@ class EventArrived:
     source: SourceRecord
     """The record as it was read: kept whole when the event becomes an exception, and its offset tells replays."""
     at: dt.datetime
-    closed: Mapping[str, str] = field(default_factory=dict)
-    """Last closed period by legal entity, for the entities that the event is the first to name on its contract."""
+    closed: Mapping[str, Closing] = field(default_factory=dict)
+    """Closed periods by legal entity, for the entities that the event is the first to name on its contract."""
 
 
 @dataclass(frozen=True, slots=True)

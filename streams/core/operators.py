@@ -10,7 +10,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from streams.core.admission import posting_date
-from streams.core.contract import Parked, Wait, transaction_key
+from streams.core.contract import AWAITS_APPROVAL, Parked, transaction_key
 from streams.core.steps import take_back, take_sequence
 from streams.core.turn import Turn
 from streams.records import AuditAction, OperatorAction, OperatorCommand, ProcessingStatus
@@ -37,7 +37,7 @@ def _told(command: OperatorCommand) -> str:
 
 def _awaiting_approval(turn: Turn, event_id: str) -> Parked | None:
     for parked in turn.contract.parked:
-        if parked.event.event_id == event_id and parked.wait is Wait.APPROVAL:
+        if parked.event.event_id == event_id and parked.wait in AWAITS_APPROVAL:
             return parked
     return None
 

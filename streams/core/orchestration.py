@@ -18,14 +18,17 @@ from msgspec.structs import replace
 from streams.core.admission import (
     Blocked,
     Inadmissible,
+    closing_of,
     is_late,
-    last_closed,
     obstacle,
     posting_date,
     referred_documents,
 )
+from streams.core.close_check import left_open
+from streams.core.closing import after, runs_recognition
 from streams.core.commands import revenue_command
 from streams.core.contract import (
+    AWAITS_APPROVAL,
     Contract,
     InFlight,
     Memory,
@@ -47,8 +50,9 @@ from streams.core.decision import (
     TimePassed,
 )
 from streams.core.erp_answers import erp_answered
+from streams.core.fiscal import FiscalCalendar
 from streams.core.journals import MappingMissing
-from streams.core.money import ZERO
+from streams.core.money import ZERO, period_end
 from streams.core.operators import asked
 from streams.core.overdue import give_up_next, overdue
 from streams.core.policy import Policy
@@ -88,6 +92,7 @@ from streams.records import (
     RevenueAck,
     RevenueRejected,
     RootCause,
+    RunRecognition,
     SourceRecord,
 )
 
@@ -137,7 +142,7 @@ def _arrived(turn: Turn, arrival: EventArrived) -> None:
     if not contract.legal_entity:
         turn.change(legal_entity=event.context.legal_entity, customer_account=event.context.customer_account)
     if new := entities_named(event).difference(contract.entities):
-        known = {entity: period for entity, period in arrival.closed.items() if entity in new}
+        known = {entity: closing for entity, closing in arrival.closed.items() if entity in new}
         turn.change(entities=tuple(sorted(new.union(contract.entities))), closed={**contract.closed, **known})
     _enqueue(turn, event, source)
     _advance(turn)
@@ -169,7 +174,8 @@ def _enqueue(turn: Turn, event: CommercialEvent, source: SourceRecord) -> None:
             )
             return
         pointer = replace(source, key=None, payload=None)
-        parked = Parked(event=event, wait=found.wait, reason=found.reason, since=turn.at, source=pointer)
+        kept = _set_aside(turn, event, found)
+        parked = Parked(event=kept, wait=found.wait, reason=found.reason, since=turn.at, source=pointer)
         turn.change(parked=(*turn.contract.parked, parked))
         _tell_waiting(turn, event, found)
     elif isinstance(found, Inadmissible):
@@ -178,11 +184,19 @@ def _enqueue(turn: Turn, event: CommercialEvent, source: SourceRecord) -> None:
         _admit(turn, event)
 
 
+def _set_aside(turn: Turn, event: CommercialEvent, found: Blocked) -> CommercialEvent:
+    """Return an event as it waits. A late one takes its place in its source's sequence: what follows does not wait."""
+    if found.wait is not Wait.LATE:
+        return event
+    take_sequence(turn, event)
+    return replace(event, source_sequence=None)
+
+
 def _tell_waiting(turn: Turn, event: CommercialEvent, found: Blocked) -> None:
-    if found.wait is Wait.APPROVAL:
+    if found.wait in AWAITS_APPROVAL:
         status = ProcessingStatus.AWAITING_APPROVAL
         turn.audit(AuditAction.APPROVAL_REQUESTED, event, status, detail=found.reason)
-        turn.exception(RootCause.APPROVAL_NEEDED, event, found.reason)
+        turn.exception(found.wait.root_cause, event, found.reason)
     else:
         status = ProcessingStatus.PARKED
         turn.audit(AuditAction.PARKED, event, status, detail=found.reason)
@@ -205,9 +219,13 @@ def _advance(turn: Turn) -> None:
         if isinstance(found, Blocked):
             if (found.wait, found.reason) != (waiting.wait, waiting.reason):
                 parked = list(turn.contract.parked)
-                parked[position] = replace(waiting, wait=found.wait, reason=found.reason)
+                kept = _set_aside(turn, waiting.event, found)
+                parked[position] = replace(waiting, event=kept, wait=found.wait, reason=found.reason)
                 turn.change(parked=tuple(parked))
                 _tell_waiting(turn, waiting.event, found)
+                if kept is not waiting.event:
+                    position = 0  # what waits for its place in the sequence may go on
+                    continue
             position += 1
             continue
         parked = [*turn.contract.parked[:position], *turn.contract.parked[position + 1 :]]
@@ -225,10 +243,9 @@ def _advance(turn: Turn) -> None:
 
 def _admit(turn: Turn, event: CommercialEvent) -> None:
     take_sequence(turn, event)
-    if isinstance(body := event.body, PeriodClosed | PeriodOpened):
+    if isinstance(event.body, PeriodClosed | PeriodOpened):
         event = _for_contract(turn.contract, event)
-        if not _period_applies(turn, event, body):
-            turn.outcome(event, ProcessingStatus.POSTED)
+        if not _runs(turn, event):
             return
     elif isinstance(event.body, ContractSigned) and not turn.contract.version:
         context = event.context
@@ -246,7 +263,7 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
             AuditAction.LATE_POSTED_IN_OPEN_PERIOD,
             event,
             ProcessingStatus.AWAITING_REVENUE,
-            detail=f"effective {event.effective_date}, posted {day}",
+            detail=f"effective {event.effective_date}, posted {day}: prior-period adjustment",
         )
     if event.supersedes:
         superseded = turn.document(transaction_key(event.supersedes))
@@ -267,6 +284,8 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
 
 def _send(turn: Turn, event: CommercialEvent, day: dt.date) -> None:
     command = revenue_command(turn.contract.contract_id, event)
+    if command is not None and isinstance(command.body, RunRecognition):
+        command = replace(command, body=_dated(command.body, turn.policy.calendar(event.context.legal_entity)))
     remember(turn, event)
     start(turn, InFlight(event=event, command=command, posting_date=day, sent_at=turn.at))
 
@@ -288,13 +307,32 @@ def _contradiction(contract: Contract, event: CommercialEvent) -> str | None:
     return None
 
 
-def _period_applies(turn: Turn, event: CommercialEvent, body: PeriodClosed | PeriodOpened) -> bool:
-    entity = event.context.legal_entity
-    closed = last_closed(turn.contract, entity, turn.policy)
-    if isinstance(body, PeriodOpened) or body.period <= closed:
-        return False
-    turn.change(closed={**turn.contract.closed, entity: body.period})
-    return turn.contract.version > 0 and entity in turn.contract.entities
+def _dated(run: RunRecognition, calendar: FiscalCalendar) -> RunRecognition:
+    """Return a run with the last day of its period, unless that is the calendar month's."""
+    last_day = calendar.last_day(run.period)
+    return run if last_day == period_end(run.period) else replace(run, last_day=last_day)
+
+
+def _runs(turn: Turn, event: CommercialEvent) -> bool:
+    """Take in a period event, and tell whether it runs recognition; else it ends here."""
+    entity, contract = event.context.legal_entity, turn.contract
+    before = closing_of(contract, entity, turn.policy)
+    closing = after(before, event)
+    if closing.locked_through > before.locked_through:
+        found = left_open(contract, entity, closing.locked_through, turn.policy)
+        if found:
+            message = (
+                f"period {closing.locked_through} of {entity} is not locked for {contract.contract_id}: "
+                f"{'; '.join(found)}; settle this, then send PeriodClosed with lock HARD again under a new event id"
+            )
+            fail(turn, event, RootCause.CLOSED_PERIOD, message)
+            return False
+    if closing != before:
+        turn.change(closed={**contract.closed, entity: closing})
+    if runs_recognition(before, event) and contract.version > 0 and entity in contract.entities:
+        return True
+    turn.outcome(event, ProcessingStatus.POSTED)
+    return False
 
 
 # --- revenue answers -------------------------------------------------------------------------------------------------
@@ -328,7 +366,7 @@ def _release(turn: Turn) -> None:
             continue
         problem = invalid_answer(step.answer) if step.answer is not None else None
         try:
-            released = () if problem else postings(turn.contract, step, turn.policy.accounts)
+            released = () if problem else postings(turn.contract, step, turn.policy)
         except MappingMissing as missing:
             # Stays at the head: the posting is made when the mapping is there, and nothing overtakes it.
             if not step.told:

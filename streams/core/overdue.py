@@ -6,7 +6,7 @@ import datetime as dt
 
 from msgspec.structs import replace
 
-from streams.core.contract import Contract, InFlight, Parked, PendingPosting, Wait
+from streams.core.contract import AWAITS_APPROVAL, Contract, InFlight, Parked, PendingPosting, Wait
 from streams.core.policy import Bounds
 from streams.core.steps import fail
 from streams.core.turn import Turn
@@ -79,7 +79,7 @@ def _resend(
 
 def _expires(parked: Parked) -> bool:
     """An event that waits for approval has its exception already; one behind a contract change waits for resends."""
-    return parked.wait not in (Wait.APPROVAL, Wait.REVENUE)
+    return parked.wait is not Wait.REVENUE and parked.wait not in AWAITS_APPROVAL
 
 
 def give_up_next(turn: Turn) -> bool:

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from streams.core.closing import Closing, after
 from streams.core.contract import Contract
-from streams.records import CommercialEvent, PeriodClosed, SourceRecord
+from streams.records import CommercialEvent, SourceRecord
 
 
 class Sweep(Struct, frozen=True):
@@ -36,18 +37,17 @@ class Sweep(Struct, frozen=True):
 class PeriodBook(Struct, frozen=True, omit_defaults=True):
     """The periods of one legal entity, as far as events have told them to one partition."""
 
-    closed_through: str = ""
-    """Last closed period, YYYY-MM; empty when none is."""
+    closing: Closing = Closing()
+    """What is closed."""
     sweeps: tuple[Sweep, ...] = ()
     """Period events that have not been told to every contract yet, the earliest first."""
 
 
 def after_period_event(book: PeriodBook | None, event: CommercialEvent) -> PeriodBook:
-    """Return the book after a period event. Closing is monotone: an earlier period adds nothing."""
+    """Return the book after a period event."""
     book = book or PeriodBook()
-    if isinstance(event.body, PeriodClosed) and event.body.period > book.closed_through:
-        return replace(book, closed_through=event.body.period)
-    return book
+    closing = after(book.closing, event)
+    return book if closing == book.closing else replace(book, closing=closing)
 
 
 def concerns(event: CommercialEvent, contract: Contract) -> bool:

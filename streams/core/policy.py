@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from streams.core.fiscal import CalendarMonths, FiscalCalendar
 from streams.records import Owner, ResolvingAction, RootCause, Severity
+
+_MONTHS = CalendarMonths()
 
 
 class LatePolicy(StrEnum):
@@ -37,6 +40,8 @@ class Entity:
     functional_currency: str
     first_open_period: str
     """First period, YYYY-MM, that was open when the books were taken over."""
+    calendar: FiscalCalendar = _MONTHS
+    """Which days make up its accounting periods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +112,8 @@ class Policy:
     variance_tolerance: Decimal
     """Absolute difference, in the currency's unit, up to which two systems still tie out."""
     bounds: Bounds
+
+    def calendar(self, legal_entity: str) -> FiscalCalendar:
+        """Return the fiscal calendar of an entity; calendar months for one that is not configured."""
+        entity = self.entities.get(legal_entity)
+        return _MONTHS if entity is None else entity.calendar

@@ -11,8 +11,7 @@ from streams.core import journals
 from streams.core.contract import Contract, InFlight
 from streams.core.ids import command_id
 from streams.core.journals import Lines
-from streams.core.money import period_end, period_of
-from streams.core.policy import PostingAccounts
+from streams.core.policy import Policy, PostingAccounts
 from streams.records import (
     CommercialEvent,
     ContractAmended,
@@ -36,24 +35,27 @@ from streams.records import (
 )
 
 
-def postings(contract: Contract, step: InFlight, accounts: PostingAccounts) -> tuple[ErpPosting, ...]:
+def postings(contract: Contract, step: InFlight, policy: Policy) -> tuple[ErpPosting, ...]:
     """Return what a done step releases to the ERP, given the contract's position before it.
 
     Raises MappingMissing when the configuration lacks an account.
     """
+    accounts = policy.accounts
     if step.reverses is not None:
         lines = _opposite(contract, step.reverses, accounts)
         if step.refused:
             lines = journals.netted((*step.refused, *lines))
-        return _posting(contract, step, step.event.context.legal_entity, lines, reverses=step.reverses)
+        return _posting(contract, step, policy, step.event.context.legal_entity, lines, reverses=step.reverses)
     recognised = step.answer.recognised if isinstance(step.answer, RevenueAccepted) else ()
     match step.event.body:
         case PeriodClosed(period=period):
             entity = contract.legal_entity
             by_entity = journals.recognition(accounts, contract.position, entity, recognised)
-            dated = replace(step, posting_date=period_end(period))
+            dated = replace(step, posting_date=policy.calendar(step.event.context.legal_entity).last_day(period))
             return tuple(
-                posting for name, lines in by_entity.items() for posting in _posting(contract, dated, name, lines)
+                posting
+                for name, lines in by_entity.items()
+                for posting in _posting(contract, dated, policy, name, lines)
             )
         case InvoiceIssued(lines=billed):
             lines = journals.invoice(accounts, contract.position, billed)
@@ -76,7 +78,7 @@ def postings(contract: Contract, step: InFlight, accounts: PostingAccounts) -> t
             return ()
         case _ as unreachable:
             assert_never(unreachable)
-    return _posting(contract, step, step.event.context.legal_entity, lines)
+    return _posting(contract, step, policy, step.event.context.legal_entity, lines)
 
 
 def _opposite(contract: Contract, reversed_event: CommercialEvent, accounts: PostingAccounts) -> Lines:
@@ -99,12 +101,18 @@ def posting_id(contract_id: str, event_id: str, legal_entity: str) -> str:
 
 
 def _posting(
-    contract: Contract, step: InFlight, entity: str, lines: Lines, *, reverses: CommercialEvent | None = None
+    contract: Contract,
+    step: InFlight,
+    policy: Policy,
+    entity: str,
+    lines: Lines,
+    *,
+    reverses: CommercialEvent | None = None,
 ) -> tuple[ErpPosting, ...]:
     if not lines:
         return ()
     event, day = step.event, step.posting_date
-    description = _description(event, day)
+    description = _description(event, day) + _adjusts(event, day, policy)
     body: PostJournal | ReverseJournal
     if reverses is None:
         identity = posting_id(contract.contract_id, event.event_id, entity)
@@ -129,7 +137,7 @@ def _posting(
         legal_entity=entity,
         currency=contract.currency,
         posting_date=day,
-        period=period_of(day),
+        period=policy.calendar(entity).period_of(day),
         context=replace(
             event.context,
             contract_id=contract.contract_id,
@@ -157,3 +165,12 @@ def _description(event: CommercialEvent, day: dt.date) -> str:
             return f"Refund {number}"
         case _:
             return f"{event.event_type} {event.context.source_transaction_id}, {day}"
+
+
+def _adjusts(event: CommercialEvent, day: dt.date, policy: Policy) -> str:
+    """Return what marks the journal of a late event: the period that it would have belonged to."""
+    if isinstance(event.body, PeriodClosed):
+        return ""
+    calendar = policy.calendar(event.context.legal_entity)
+    period = calendar.period_of(event.effective_date)
+    return f", prior-period adjustment of {period}" if period < calendar.period_of(day) else ""

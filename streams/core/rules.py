@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import assert_never
 
-from streams.core.findings import EARLIEST, LATEST, Findings, Rule, Violation
+from streams.core.findings import EARLIEST, Findings, Rule, Violation
 from streams.core.performance_terms import (
     breakage_terms,
     change_terms,
@@ -18,6 +18,7 @@ from streams.core.performance_terms import (
     fulfilment_terms,
     line_terms,
 )
+from streams.core.period_terms import period_terms
 from streams.core.policy import Policy
 from streams.core.price_terms import estimate_terms, later_lines, no_residual, price_terms
 from streams.records import (
@@ -185,7 +186,7 @@ def _body(found: Findings, event: CommercialEvent) -> None:
             estimate_terms(found, at, body)
             breakage_terms(found, at, body)
         case PeriodOpened() | PeriodClosed():
-            _period(found, f"{at}/period", body.period)
+            period_terms(found, at, event.context.legal_entity, body)
         case _:
             assert_never(body)
 
@@ -279,10 +280,3 @@ def _money(found: Findings, at: str, body: PaymentReceived | RefundIssued) -> No
     found.positive(f"{at}/amount", body.amount)
     found.exact(f"{at}/amount", body.amount, currency)
     found.positive(f"{at}/exchange_rate", body.exchange_rate)
-
-
-def _period(found: Findings, pointer: str, period: str) -> None:
-    year, dash, month = period[:4], period[4:5], period[5:]
-    numbers = len(period) == 7 and dash == "-" and (year + month).isascii() and (year + month).isdigit()
-    if not (numbers and EARLIEST.year <= int(year) <= LATEST.year and 1 <= int(month) <= 12):
-        found.add(pointer, Rule.PERIOD_FORMAT, f"found {period!r}, expected a month like 2026-03; correct it")

@@ -14,6 +14,7 @@ from streams.agents.orchestration import Orchestration
 from streams.agents.outbox import Outbox
 from streams.codec.registry import EmbeddedRegistry
 from streams.codec.wire import codec_for
+from streams.core.closing import Closing
 from streams.core.contract import Contract
 from streams.records import CommercialEvent, RevenueCommand
 from streams.topics import COMMERCIAL_EVENTS, REVENUE_COMMANDS
@@ -131,7 +132,7 @@ def test_what_comes_for_a_contract_that_is_not_reached_comes_after_the_period_ev
     late = event("late", invoice("I1"), contract="C08", on="2026-01-15")
     worker.read(late, first=11)
     assert worker.causes[3:] == [*told("C08"), ("C08", "late")]
-    assert worker.contracts()[b"C08"].closed == {"ACME-US": "2026-01"}
+    assert worker.contracts()[b"C08"].closed == {"ACME-US": Closing("2026-01")}
     for _ in range(4):
         worker.tick()
     assert sorted(worker.causes) == sorted([*told(*CONTRACTS), ("C08", "late")]), "and nobody is told twice"

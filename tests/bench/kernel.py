@@ -15,6 +15,7 @@ import msgspec
 from streams.codec.registry import EmbeddedRegistry
 from streams.codec.wire import Codec, codec_for
 from streams.config import load_configuration
+from streams.core.closing import Closing
 from streams.core.contract import Contract, Document, Memory
 from streams.core.decision import Decision, ErpAnswered, EventArrived, Input, RevenueAnswered
 from streams.core.orchestration import decide
@@ -52,7 +53,7 @@ _TOPIC_OF: dict[type[msgspec.Struct], str] = {
     AuditRecord: AUDIT_TRAIL,
     ExceptionRecord: EXCEPTIONS,
 }
-_NOTHING_CLOSED: Mapping[str, str] = {}
+_NOTHING_CLOSED: Mapping[str, Closing] = {}
 
 Sent = tuple[str, bytes, bytes]
 """Topic, key, value."""

@@ -20,6 +20,7 @@ from typing import cast
 from msgspec.structs import replace
 
 from streams.agents.orchestration import Tables
+from streams.core.closing import Closing
 from streams.core.contract import Contract, Document
 from streams.core.decision import EventArrived
 from streams.core.orchestration import decide
@@ -85,7 +86,7 @@ def settled(contract: Contract) -> Contract:
         version=3,
         commands_accepted=41,
         postings_accepted=57,
-        closed={"ACME-US": "2026-09"},
+        closed={"ACME-US": Closing("2026-09")},
         sequences={"salesforce": 12, "zuora": 34, "delivery": 5},
         event_offset=123_456,
     )

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from connectors.erp.ledger.memory import MemoryLedger
 from connectors.revenue.embedded.memory import MemoryRevenuePlatform
+from streams.core.closing import Closing
 from streams.core.contract import Contract, Document
 from streams.core.decision import (
     Decision,
@@ -54,7 +55,7 @@ NO = RevenueRejected(code="UNKNOWN_LINE", reason="found no line, expected one; c
 class Desk:
     """One contract, C1, and what came of it so far. Implements `Memory`."""
 
-    def __init__(self, policy: Policy = POLICY, *, closed: dict[str, str] | None = None) -> None:
+    def __init__(self, policy: Policy = POLICY, *, closed: dict[str, Closing] | None = None) -> None:
         self.policy = policy
         self.contract = Contract(contract_id="C1")
         self.outputs: list[Output] = []

@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 
+from streams.core.closing import Closing
 from streams.core.periods import PeriodBook, after_period_event, concerns
 from streams.core.policy import LatePolicy
 from streams.records import AuditAction, PeriodOpened, ProcessingStatus, RootCause, RunRecognition
@@ -103,14 +104,14 @@ def test_a_parked_close_ends_when_the_contract_never_comes_about() -> None:
 
 
 def test_a_contract_that_comes_after_a_close_knows_it() -> None:
-    desk = Desk(closed={"ACME-US": "2026-03", "ACME-DE": "2026-04"}).sign()
+    desk = Desk(closed={"ACME-US": Closing("2026-03"), "ACME-DE": Closing("2026-04")}).sign()
     desk.arrive(event("bill", invoice("I1"), on="2026-02-10"))
     desk.settle()
     assert desk.postings[0].posting_date == dt.date(2026, 4, 1)
 
 
 def test_an_entity_that_is_named_later_brings_its_closed_periods() -> None:
-    desk = Desk(closed={"ACME-US": "2026-03"})
+    desk = Desk(closed={"ACME-US": Closing("2026-03")})
     desk.arrive(event("bill", invoice("I1"), entity="ACME-DE", on="2026-02-10"))
     desk.arrive(event("signed", signed()))
     desk.arrive(event("bill2", invoice("I2"), on="2026-02-10"))
@@ -171,6 +172,6 @@ def test_what_has_no_accounting_date_is_never_late() -> None:
 def test_closing_is_monotone() -> None:
     opened = event("open", PeriodOpened(period="2026-01"), version=0, contract="*")
     book = after_period_event(None, period_end("2026-02"))
-    assert book == PeriodBook(closed_through="2026-02")
+    assert book == PeriodBook(closing=Closing("2026-02"))
     assert after_period_event(book, period_end("2026-01")) == book
     assert after_period_event(book, opened) == book

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.erp.ledger.schema import AMOUNT_LIMIT, COMMAND_ID_LENGTH
-from streams.core.money import ZERO, is_exact, minor_unit, period_of
+from streams.core.fiscal import CalendarMonths, FiscalCalendar
+from streams.core.money import ZERO, is_exact, minor_unit
 from streams.records import ErpPosting, JournalLine, PostingRejected, ReverseJournal
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_MONTHS = CalendarMonths()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,12 @@ class Books:
     accounts: frozenset[str]
     first_open_period: Mapping[str, str]
     """By entity."""
+    calendars: Mapping[str, FiscalCalendar] = field(default_factory=dict)
+    """By entity; one that is missing has calendar months."""
+
+    def period_of(self, posting: ErpPosting) -> str:
+        """Return the accounting period of a posting's date in its entity's calendar."""
+        return self.calendars.get(posting.legal_entity, _MONTHS).period_of(posting.posting_date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,8 @@ def refuse_by_itself(posting: ErpPosting, books: Books) -> PostingRejected | Non
     if debits != credits:
         found = f"found debits {debits} and credits {credits} {posting.currency}, a difference of {debits - credits}"
         return _final("unbalanced", f"{found}; expected equal sums")
-    if posting.period != period_of(posting.posting_date):
-        expected = period_of(posting.posting_date)
+    expected = books.period_of(posting)
+    if posting.period != expected:
         return _final(
             "period_mismatch",
             f"found period {posting.period!r} for the date {posting.posting_date}; expected {expected}",
@@ -86,7 +94,8 @@ def refuse_closed(posting: ErpPosting, closed: Collection[tuple[str, str]]) -> P
         return None
     return _final(
         "closed_period",
-        f"period {posting.period} of {posting.legal_entity} is closed; reopen it, or post in an open period",
+        f"period {posting.period} of {posting.legal_entity} is locked; open it again with approval, or post in an "
+        "open period",
     )
 
 

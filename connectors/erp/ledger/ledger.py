@@ -20,6 +20,7 @@ from connectors.erp.ledger.reading import read_lines, read_movements
 from connectors.erp.ledger.schema import Amount, entries, lines, periods
 from connectors.protocols import AccountBalance, ConnectorUnavailable, Erp
 from connectors.reading import Dimension, LedgerLine, LineFilter, Movement
+from streams.core.fiscal import FiscalCalendar
 from streams.core.money import period_start, quantize
 from streams.records import ErpPosting, PostingAccepted, PostingRejected
 
@@ -31,13 +32,20 @@ class EmbeddedLedger(Erp):
     """A double-entry general ledger on SQLite or PostgreSQL. Threads and processes may share its database.
 
     `database` is a URL, or an engine made by `connectors.erp.ledger.database.open_engine`; `accounts` are the numbers
-    that may be posted to; `entities` maps every legal entity to its first open period. Nothing is connected before
+    that may be posted to; `entities` maps every legal entity to its first open period; `calendars` names the fiscal
+    calendars of those that do not have calendar months. Nothing is connected before
     the first call, which also makes the tables.
     """
 
-    def __init__(self, database: str | Engine, accounts: Collection[str], entities: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        database: str | Engine,
+        accounts: Collection[str],
+        entities: Mapping[str, str],
+        calendars: Mapping[str, FiscalCalendar] | None = None,
+    ) -> None:
         self._database = Database(open_engine(database) if isinstance(database, str) else database)
-        self._books = Books(frozenset(accounts), dict(entities))
+        self._books = Books(frozenset(accounts), dict(entities), dict(calendars or {}))
 
     def post(self, postings: Sequence[ErpPosting]) -> list[PostingAccepted | PostingRejected]:
         """Post in order; one answer a posting, the first one again for a command id that is in the ledger.

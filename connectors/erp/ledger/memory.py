@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
-from connectors.erp.ledger.checks import Books, Original, refuse_by_itself, refuse_reversal
+from connectors.erp.ledger.checks import Books, Original, refuse_by_itself, refuse_closed, refuse_reversal
 from connectors.erp.ledger.memory_reading import add_up, ledger_lines, select
 from connectors.protocols import AccountBalance
 from connectors.reading import Dimension, LedgerLine, LineFilter, Movement
+from streams.core.fiscal import FiscalCalendar
 from streams.core.money import ZERO, quantize
 from streams.records import ErpPosting, PostingAccepted, PostingRejected
 
@@ -16,8 +17,14 @@ from streams.records import ErpPosting, PostingAccepted, PostingRejected
 class MemoryLedger:
     """Implements `connectors.protocols.Erp`; what was accepted is in `postings`, in order."""
 
-    def __init__(self, accounts: Collection[str], entities: Mapping[str, str]) -> None:
-        self._books = Books(frozenset(accounts), entities)
+    def __init__(
+        self,
+        accounts: Collection[str],
+        entities: Mapping[str, str],
+        calendars: Mapping[str, FiscalCalendar] | None = None,
+    ) -> None:
+        self._books = Books(frozenset(accounts), entities, calendars or {})
+        self._closed: set[tuple[str, str]] = set()
         self._answers: dict[str, PostingAccepted] = {}
         self._originals: dict[str, Original] = {}
         self.postings: list[ErpPosting] = []
@@ -30,7 +37,11 @@ class MemoryLedger:
         known = self._answers.get(posting.command_id)
         if known is not None:
             return known
-        refusal = refuse_by_itself(posting, self._books) or refuse_reversal(posting, self._originals)
+        refusal = (
+            refuse_by_itself(posting, self._books)
+            or refuse_closed(posting, self._closed)
+            or refuse_reversal(posting, self._originals)
+        )
         if refusal is not None:
             return refusal
         self.postings.append(posting)
@@ -40,6 +51,14 @@ class MemoryLedger:
         )
         self._answers[posting.command_id] = answer
         return answer
+
+    def close_period(self, entity: str, period: str) -> None:
+        """Take no more postings in a period; closing it again changes nothing."""
+        self._closed.add((entity, period))
+
+    def reopen_period(self, entity: str, period: str) -> None:
+        """Take postings in a period again; reopening an open one changes nothing."""
+        self._closed.discard((entity, period))
 
     def balances(self, contract_id: str | None = None) -> list[AccountBalance]:
         """Return debits less credits by entity, account and currency, sorted."""

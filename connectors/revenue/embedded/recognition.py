@@ -19,13 +19,14 @@ def run(book: Book, command: RevenueCommand, body: RunRecognition) -> Outcome:
     """
     entity = command.context.legal_entity
     try:
-        last_day = period_end(body.period)
+        month_end = period_end(body.period)
     except ValueError:
-        last_day = None
-    if last_day is None or period_of(last_day) != body.period:
+        month_end = None
+    if month_end is None or period_of(month_end) != body.period:
         raise CommandRefusedError(
-            RefusalCode.PERIOD_INVALID, f"period is {body.period!r}; expected a calendar month as YYYY-MM."
+            RefusalCode.PERIOD_INVALID, f"period is {body.period!r}; expected a period as YYYY-MM."
         )
+    last_day = body.last_day or month_end
     latest = next((done.period for done in book.runs if done.legal_entity == entity), "")
     if body.period < latest:
         raise CommandRefusedError(
