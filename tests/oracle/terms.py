@@ -40,6 +40,7 @@ class Variable:
     owners: list[str] = field(default_factory=list)
     weights: list[Fraction] = field(default_factory=list)
     period: Obligation | None = None
+    refundable: bool = False
 
     def shares(self, amount: int) -> list[int]:
         """Return what each owner has of an amount."""
@@ -93,6 +94,7 @@ def reestimate(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> None:
     require(name in sheet.variable, f"no variable consideration {name}")
     variable = sheet.variable[name]
     before, now = variable.included, _included(body, variable.method, sheet.currency)
+    require(now <= 0 or not variable.refundable, "a refund that adds to the price")
     if now == before:
         require(sheet.terminated_on is None, "the contract is terminated")
         return
@@ -138,7 +140,9 @@ def _variable(sheet: Worksheet, item: Mapping[str, Json]) -> Variable:
     included = _included(item, method, sheet.currency)
     owners = texts(item, "line_ids")
     if optional_text(item, "service_start") is None:
-        return Variable(method, included, owners, _owner_weights(sheet, owners))
+        refundable = item.get("refundable", False) is True
+        require(included <= 0 or not refundable, "a refund that adds to the price")
+        return Variable(method, included, owners, _owner_weights(sheet, owners), refundable=refundable)
     series = sheet.lines[owners[0]].obligation
     name = f"{series.line}@vc:{text(item, 'variable_id')}"
     period = Obligation(

@@ -108,8 +108,10 @@ def _price_terms(draw: st.DrawFn, established: EstablishContract) -> EstablishCo
             highly_probable=draw(_constraints),
             line_ids=draw(owners),
         )
+        if draw(st.integers(0, 2)) == 0:
+            item = replace(item, refundable=True, outcomes=draw(outcomes(highest=0)))
         series = [one for one in priced if one.distinct and one.pattern in (DAILY, MONTHLY)]
-        if series and draw(st.booleans()):
+        if series and not item.refundable and draw(st.booleans()):
             one = draw(st.sampled_from(series))
             start = draw(st.dates(one.start_date, one.end_date))
             end = draw(st.dates(start, one.end_date))
@@ -128,9 +130,9 @@ _constraints = st.one_of(st.none(), st.none(), st.integers(-200, 5_000).map(Deci
 
 
 @st.composite
-def outcomes(draw: st.DrawFn) -> tuple[PossibleOutcome, ...]:
+def outcomes(draw: st.DrawFn, highest: int = 10_000) -> tuple[PossibleOutcome, ...]:
     """Draw what may happen: one outcome for certain, or two."""
-    first, second = (Decimal(draw(st.integers(-200, 10_000))) for _ in range(2))
+    first, second = (Decimal(draw(st.integers(-200, highest))) for _ in range(2))
     chance = Decimal(draw(st.sampled_from(["1", "0.3", "0.5", "0.125"])))
     if chance == 1:
         return (PossibleOutcome(amount=first, probability=chance),)

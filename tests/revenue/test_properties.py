@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 from connectors.revenue.embedded import Book
 from connectors.revenue.embedded.earning import DAY, earned_by, is_satisfied, schedule, total, unscheduled
+from connectors.revenue.embedded.minor_units import digits
 from streams.core.money import next_period
 from streams.records import (
     EstablishContract,
     ModifyContract,
+    RecordBilling,
     RecordFulfilment,
     RevenueAccepted,
     ReviseEstimate,
     TerminateContract,
 )
-from tests.revenue.commands import CommandBody, Contract, day, recognition
+from tests.revenue.commands import CommandBody, Contract, day, invoice, recognition
 from tests.revenue.histories import histories
 
 END = dt.date(2040, 12, 31)
@@ -142,6 +144,27 @@ def test_any_split_into_runs_recognises_the_same_total(drawn: Drawn, stops: set[
     assert [o.recognised for o in split.book.obligations] == [o.recognised for o in contract.book.obligations]
     still_open = sum(unscheduled(obligation) for obligation in contract.book.obligations)
     assert contract.book.recognised + still_open == contract.book.transaction_price
+
+
+@EXAMPLES
+@given(histories(), st.lists(st.integers(0, 6), min_size=1, max_size=4))
+def test_what_is_to_go_back_is_part_of_what_is_billed_and_not_recognised(drawn: Drawn, stops: list[int]) -> None:
+    signed, history = drawn
+    contract = Contract()
+    contract.try_(signed)
+    contract.try_(invoice("I-0", **{signed.terms.lines[0].line_id: "200000"}))
+    periods = iter(("2026-03", "2026-06", "2026-12", "2027-06"))
+    for at, (on, body) in enumerate(history):
+        before = contract.book
+        answer = contract.try_(body, on)
+        if isinstance(answer, RevenueAccepted) and before is not None and not isinstance(body, RecordBilling):
+            assert answer.refund_liability_total == Decimal(before.refund_liability).scaleb(-digits(before.currency))
+        for _ in range(stops.count(at) if contract.book is not None else 0):
+            contract.do(recognition(next(periods)), entity="US01")
+        book = contract.book
+        if book is not None:
+            event(f"refund liability {'stands' if book.refund_liability else 'is nothing'}")
+            assert 0 <= book.refund_liability <= max(0, book.billed - book.recognised)
 
 
 @EXAMPLES

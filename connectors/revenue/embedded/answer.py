@@ -45,6 +45,7 @@ def answer(outcome: Outcome) -> RevenueAccepted:
         recognised=_recognised(outcome),
         billed_total=to_amount(book.billed, currency),
         recognised_total=to_amount(book.recognised, currency),
+        refund_liability_total=to_amount(book.refund_liability, currency) if book.refund_liability else ZERO,
         variable_included=to_amount(sum(item.included for item in book.variable), currency) if book.variable else ZERO,
     )
 

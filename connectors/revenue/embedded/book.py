@@ -148,6 +148,10 @@ class Variable(Struct, frozen=True, omit_defaults=True, kw_only=True):
     period: str = ""
     """Obligation of the distinct period of a series that it belongs to entirely."""
     refundable: bool = False
+    expected_back: int = 0
+    """Of a refundable one: what of it belongs to what was recognised when the last run was made."""
+    given_back: int = 0
+    """What credits of billing only have given back."""
 
 
 class LastRun(Struct, frozen=True):
@@ -177,6 +181,8 @@ class Book(Struct, frozen=True, omit_defaults=True, kw_only=True):
     executed: int = 0
     """How many commands were accepted: the place of the last one in the contract's history."""
     variable: tuple[Variable, ...] = ()
+    refund_liability: int = 0
+    """Part of what is billed and not recognised that is expected to go back, as the ledger has it."""
 
     @property
     def recognised(self) -> int:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import Book, Obligation
 from connectors.revenue.embedded.outcome import Outcome
+from connectors.revenue.embedded.refund import carried_over
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.records import (
     EstablishContract,
@@ -133,7 +134,7 @@ def _with_recognised(replayed: Book, before: Book) -> Book:
         if obligation.recognised and obligation.obligation_id in recognised
     ]
     return replace(
-        replayed,
+        carried_over(replayed, before),
         obligations=(*kept, *gone),
         runs=before.runs,
         reversed_commands=before.reversed_commands,

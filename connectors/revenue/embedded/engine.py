@@ -23,6 +23,7 @@ from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.performance import record_fulfilment, record_usage
 from connectors.revenue.embedded.price_change import revise_estimate
 from connectors.revenue.embedded.recognition import run
+from connectors.revenue.embedded.refund import after_document, after_reversal, after_run, settled
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from connectors.revenue.embedded.termination import terminate
 from connectors.revenue.embedded.variable import reestimate
@@ -88,7 +89,7 @@ def _execute(book: Book | None, command: RevenueCommand, earlier: Mapping[str, R
             _check_creates_next_version(book, command)
             return terminate(book, command, body)
         case RecordBilling():
-            return record_billing(book, command, body)
+            return settled(record_billing(book, command, body), lambda now: after_document(now, body))
         case RecordUsage():
             return record_usage(book, body)
         case RecordFulfilment():
@@ -100,9 +101,11 @@ def _execute(book: Book | None, command: RevenueCommand, earlier: Mapping[str, R
         case ReviseEstimate():
             return revise_estimate(book, command, body)
         case ReverseTransaction():
-            return reverse(book, body, earlier)
+            return settled(
+                reverse(book, body, earlier), lambda now: after_reversal(now, body.reverses_command_id, earlier)
+            )
         case RunRecognition():
-            return run(book, command, body)
+            return settled(run(book, command, body), lambda now: after_run(now, body))
         case _:
             assert_never(body)
 

@@ -14,6 +14,7 @@ ACCOUNTS = {
     "receivable": "1100",
     "contract asset": "1200",
     "contract liability": "2100",
+    "refund liability": "2400",
 }
 
 
