@@ -78,6 +78,26 @@ FAILED_POSTINGS = Counter(
 PARKED_EVENTS = Gauge("tieout_parked_events", "Events that wait, by partition.", ["partition"])
 COMMANDS_PENDING = Gauge("tieout_commands_pending", "Revenue commands without an answer, by partition.", ["partition"])
 POSTINGS_PENDING = Gauge("tieout_postings_pending", "Postings without a final answer, by partition.", ["partition"])
+PERIOD_CLOSED_THROUGH = Gauge(
+    "tieout_period_closed_through",
+    "Last period closed, as the number YYYYMM, by legal entity and partition; 0 when none is.",
+    ["legal_entity", "partition"],
+)
+PERIOD_LOCKED_THROUGH = Gauge(
+    "tieout_period_locked_through",
+    "Last period locked (HARD), as the number YYYYMM, by legal entity and partition; 0 when none is.",
+    ["legal_entity", "partition"],
+)
+PERIODS_OPEN_AGAIN = Gauge(
+    "tieout_periods_open_again",
+    "Closed periods that are open again, by legal entity and partition: they must be closed before the next lock.",
+    ["legal_entity", "partition"],
+)
+PERIOD_EVENTS_ON_THEIR_WAY = Gauge(
+    "tieout_period_events_on_their_way",
+    "Period events that have not reached every contract yet, by partition: whether recognition runs are still started.",
+    ["partition"],
+)
 COMMANDS_RESENT = Counter("tieout_commands_resent_total", "Commands and postings sent again for want of an answer.")
 DEAD_LETTERS = Counter(
     "tieout_dead_letters_total",

@@ -662,6 +662,10 @@ class ParkedEvent(Struct, frozen=True, kw_only=True):
     """What it waits for."""
     since: dt.datetime
     """Since when, UTC."""
+    effective_date: dt.date | None = None
+    """Its effective date; null where it was not told."""
+    legal_entity: str = ""
+    """Its legal entity."""
 
 
 class ContractStatus(Struct, frozen=True, kw_only=True):

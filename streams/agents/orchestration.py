@@ -218,6 +218,7 @@ class Orchestration:
             await _breathe(number)
             self._decide(work, key.decode(), TimePassed(at=at), ())
         sums = transaction.sums(self._tables.contracts)
+        _tell_periods(partition, work.books)
         metrics.PARKED_EVENTS.labels(partition).set(float(sums.get(_PARKED, 0)))
         metrics.COMMANDS_PENDING.labels(partition).set(float(sums.get(_COMMANDS, 0)))
         metrics.POSTINGS_PENDING.labels(partition).set(float(sums.get(_POSTINGS, 0)))
@@ -369,6 +370,18 @@ class Orchestration:
                 metrics.REVENUE_ACK_SECONDS.observe((at - step.sent_at).total_seconds())
                 if changes_version(step.event):
                     metrics.AMENDMENT_SECONDS.observe(max((at - step.event.occurred_at).total_seconds(), 0.0))
+
+
+def _tell_periods(partition: int, books: PeriodBooks) -> None:
+    for entity, closing in books.closed.items():
+        metrics.PERIOD_CLOSED_THROUGH.labels(entity, partition).set(_number(closing.closed_through))
+        metrics.PERIOD_LOCKED_THROUGH.labels(entity, partition).set(_number(closing.locked_through))
+        metrics.PERIODS_OPEN_AGAIN.labels(entity, partition).set(len(closing.reopened))
+    metrics.PERIOD_EVENTS_ON_THEIR_WAY.labels(partition).set(len(books.sweeps))
+
+
+def _number(period: str) -> int:
+    return int(period.replace("-", "") or 0)
 
 
 _RESENT = frozenset({AuditAction.REVENUE_RESENT, AuditAction.POSTING_RESENT})

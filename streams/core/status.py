@@ -23,6 +23,8 @@ def contract_status(contract: Contract, at: dt.datetime) -> ContractStatus:
                 event_type=parked.event.event_type,
                 reason=parked.reason,
                 since=parked.since,
+                effective_date=parked.event.effective_date,
+                legal_entity=parked.event.context.legal_entity,
             )
             for parked in contract.parked
         ),
