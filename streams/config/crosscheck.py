@@ -26,6 +26,7 @@ _TYPE_OF_PURPOSE = {
     "receivable": AccountType.ASSET,
     "contract_liability": AccountType.LIABILITY,
     "contract_asset": AccountType.ASSET,
+    "refund_liability": AccountType.LIABILITY,
     "cash": AccountType.ASSET,
     "intercompany_receivable": AccountType.ASSET,
     "intercompany_payable": AccountType.LIABILITY,

@@ -87,6 +87,7 @@ class PurposeAccounts(FileModel):
     receivable: Name = Field(description="account of what customers owe; an asset")
     contract_liability: Name = Field(description="account of billed before earned; a liability")
     contract_asset: Name = Field(description="account of earned before billed; an asset")
+    refund_liability: Name = Field(description="account of what is expected to go back to customers; a liability")
     cash: Name = Field(description="account of money received; an asset")
     intercompany_receivable: Name = Field(description="account of what another entity owes; an asset")
     intercompany_payable: Name = Field(description="account of what is owed to another entity; a liability")

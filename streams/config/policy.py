@@ -124,6 +124,7 @@ def _policy(
             receivable=rules.accounts.receivable,
             contract_liability=rules.accounts.contract_liability,
             contract_asset=rules.accounts.contract_asset,
+            refund_liability=rules.accounts.refund_liability,
             cash=rules.accounts.cash,
             intercompany_receivable=rules.accounts.intercompany_receivable,
             intercompany_payable=rules.accounts.intercompany_payable,

@@ -140,6 +140,8 @@ class Contract(Struct, frozen=True, omit_defaults=True):
     """Version in force: the latest that the revenue platform has accepted; 0 before that."""
     billed: Decimal = ZERO
     recognised: Decimal = ZERO
+    refund_liability: Decimal = ZERO
+    """Part of a position above 0 that is expected to go back to the customer, as the revenue platform last told it."""
     entities: tuple[str, ...] = ()
     """Entities that contract or perform, as far as events have named them. Answers do not add any: which period events
     reach the contract must not depend on when an answer comes."""

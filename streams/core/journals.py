@@ -87,6 +87,13 @@ def recognition(
     return {entity: lines for entity, lines in journals.items() if lines}
 
 
+def with_refund_liability(accounts: PostingAccounts, lines: Lines, change: Decimal) -> Lines:
+    """Return a journal that also moves an amount from contract liability to refund liability; below 0, back."""
+    if not change:
+        return lines
+    return netted((*lines, _debit(accounts.contract_liability, change), _credit(accounts.refund_liability, change)))
+
+
 def netted(lines: Iterable[JournalLine]) -> Lines:
     """Return one line for each account and dimension, debits less credits; what nets to zero is left out."""
     totals: dict[tuple[str, str, str, str], Decimal] = {}

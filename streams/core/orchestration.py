@@ -413,6 +413,8 @@ def _accepted(turn: Turn, step: InFlight) -> None:
             context=context,
         )
         turn.change(recognised=turn.contract.recognised + sum((part.amount for part in answer.recognised), ZERO))
+        if answer.refund_liability_total != turn.contract.refund_liability:
+            turn.change(refund_liability=answer.refund_liability_total)
     turn.change(billed=turn.contract.billed + billed_by(step))
     creates = changes_version(event) and event.context.contract_version > turn.contract.version
     if creates and step.reverses is None:

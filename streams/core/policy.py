@@ -51,6 +51,7 @@ class PostingAccounts:
     receivable: str
     contract_liability: str
     contract_asset: str
+    refund_liability: str
     cash: str
     intercompany_receivable: str
     intercompany_payable: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from streams.core import journals
 from streams.core.contract import Contract, InFlight
 from streams.core.ids import command_id
 from streams.core.journals import Lines
+from streams.core.money import ZERO
 from streams.core.policy import Policy, PostingAccounts
 from streams.records import (
     CommercialEvent,
@@ -43,6 +45,7 @@ def postings(contract: Contract, step: InFlight, policy: Policy) -> tuple[ErpPos
     accounts = policy.accounts
     if step.reverses is not None:
         lines = _opposite(contract, step.reverses, accounts)
+        lines = journals.with_refund_liability(accounts, lines, _refund_change(contract, step))
         if step.refused:
             lines = journals.netted((*step.refused, *lines))
         return _posting(contract, step, policy, step.event.context.legal_entity, lines, reverses=step.reverses)
@@ -51,6 +54,8 @@ def postings(contract: Contract, step: InFlight, policy: Policy) -> tuple[ErpPos
         case PeriodClosed(period=period):
             entity = contract.legal_entity
             by_entity = journals.recognition(accounts, contract.position, entity, recognised)
+            if change := _refund_change(contract, step):
+                by_entity[entity] = journals.with_refund_liability(accounts, by_entity.get(entity, ()), change)
             dated = replace(step, posting_date=policy.calendar(step.event.context.legal_entity).last_day(period))
             return tuple(
                 posting
@@ -78,7 +83,15 @@ def postings(contract: Contract, step: InFlight, policy: Policy) -> tuple[ErpPos
             return ()
         case _ as unreachable:
             assert_never(unreachable)
+    lines = journals.with_refund_liability(accounts, lines, _refund_change(contract, step))
     return _posting(contract, step, policy, step.event.context.legal_entity, lines)
+
+
+def _refund_change(contract: Contract, step: InFlight) -> Decimal:
+    """Return by how much the step moves the refund liability."""
+    if not isinstance(step.answer, RevenueAccepted):
+        return ZERO
+    return step.answer.refund_liability_total - contract.refund_liability
 
 
 def _opposite(contract: Contract, reversed_event: CommercialEvent, accounts: PostingAccounts) -> Lines:

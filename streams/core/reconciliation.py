@@ -224,7 +224,7 @@ def compare(tie: Tie, accounts: PostingAccounts) -> list[Comparison]:
             REVENUE,
             tie.revenue_billed - total_recognised,
             ERP,
-            -_held(tie.erp, entity, {accounts.contract_liability, accounts.contract_asset}),
+            -_held(tie.erp, entity, {accounts.contract_liability, accounts.contract_asset, accounts.refund_liability}),
         ),
     ]
     for performing in sorted({entity, *tie.revenue_recognised}):

@@ -1,4 +1,4 @@
-"""Examples 20, 21 and 23 to 25: variable consideration, its estimate and its constraint (606-10-32-5 to 14, 40)."""
+"""Examples 20 to 25: variable consideration, its estimate and its constraint (606-10-32-5 to 14, 40)."""
 
 from __future__ import annotations
 
@@ -101,3 +101,50 @@ def test_25_a_fee_of_a_quarter_belongs_to_the_quarter_and_an_incentive_waits_unt
     result = told.run()
     assert result.months("FUND@vc:Q2") == {"2026-04": "600000.00", "2026-05": "620000.00", "2026-06": "600000.00"}
     assert set(result.allocated().values()) == {"0.00", "2000000.00", "1820000.00"}
+
+
+def test_22_what_is_expected_to_come_back_is_a_refund_liability() -> None:
+    """100 products for 100 each, invoiced and delivered; three are expected to be returned within 30 days.
+
+    Revenue is 9,700 and 300 are a refund liability. The right to recover the products is a matter of cost.
+    """
+    returns = variable("RETURNS", ("-300", "1"), line_ids=["PRODUCTS"], refundable=True)
+    told = Told().sign(line("PRODUCTS", "POINT_IN_TIME", "10000"), variable=[returns])
+    told.bill("2026-01-10", PRODUCTS="10000")
+    told.tell("ObligationFulfilled", "2026-01-10", line_id="PRODUCTS", percent="100").close("2026-01")
+    result = told.run()
+    assert (result.price, result.recognised) == ("9700.00", "9700.00")
+    assert result.balance("refund liability") == "-300.00"
+    assert result.balance("contract liability") == "0.00"
+    assert result.contract["tie_out"]["tied_out"]
+
+    # Two come back and are credited; then the time is over.
+    lines = [{"line_id": "PRODUCTS", "net": "200"}]
+    told.tell("CreditIssued", "2026-02-05", credit_id="CN-1", currency="USD", lines=lines, effect="BILLING_ONLY")
+    assert told.run().balance("refund liability") == "-100.00"
+    told.tell("EstimateChanged", "2026-02-10", variable_id="RETURNS", outcomes=outcomes(("-200", "1")))
+    result = told.close("2026-02").run()
+    assert (result.recognised, result.balance("refund liability")) == ("9800.00", "0.00")
+    assert result.contract["tie_out"]["tied_out"]
+
+
+def test_22_like_only_what_is_billed_and_transferred_is_a_refund_liability() -> None:
+    """Half of the products is delivered, and billed after the month; the other half is billed in advance."""
+    returns = variable("RETURNS", ("-300", "1"), refundable=True)
+    told = Told().sign(line("PRODUCTS", "UNITS", "10000", quantity="100"), variable=[returns])
+    told.tell("ObligationFulfilled", "2026-01-10", line_id="PRODUCTS", units="50").close("2026-01")
+    result = told.run()
+    assert (result.balance("contract asset"), result.balance("refund liability")) == ("4850.00", "0.00")
+
+    told.bill("2026-02-01", PRODUCTS="10000")
+    result = told.run()
+    assert (result.balance("contract liability"), result.balance("refund liability")) == ("-5000.00", "-150.00")
+    assert result.contract["tie_out"]["tied_out"]
+
+    # The invoice is corrected to what was delivered: nothing but the refund liability is left of it.
+    told.bill("2026-02-02", PRODUCTS="5000")
+    told.events[-1]["supersedes"] = told.events[-2]["context"]["source_transaction_id"]
+    result = told.run()
+    assert (result.balance("contract liability"), result.balance("refund liability")) == ("0.00", "-150.00")
+    assert result.balance("contract asset") == "0.00"
+    assert result.contract["tie_out"]["tied_out"]
