@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from streams.cli.close import close
 from streams.cli.output import console, echo_json, fail, guarded, no_registry, print_table
 from streams.config import load_configuration, load_settings
 
@@ -229,6 +230,9 @@ def ledger_entries(contract: str | None, entity: str | None, period: str | None,
             click.echo(f"{row['document_number']}  {row['posting_date']}  {row['entity']}  {row['description']}")
             for line in row["lines"]:
                 click.echo(f"    {line['account']:<8} {line['debit']:>16} {line['credit']:>16}  {line['product_line']}")
+
+
+cli.add_command(close)
 
 
 def main() -> None:
