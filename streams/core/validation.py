@@ -9,8 +9,16 @@ from streams.records import RevenueAccepted
 
 
 def invalid_answer(answer: object) -> str | None:
-    """Return why an acceptance is not valid, or None: allocations add up to the price, schedules to allocations."""
-    if not isinstance(answer, RevenueAccepted) or not answer.allocations:
+    """Return why an acceptance is not valid, or None.
+
+    Allocations add up to the price and schedules to allocations; what is to go back is billed and not recognised.
+    """
+    if not isinstance(answer, RevenueAccepted):
+        return None
+    back, position = answer.refund_liability_total, answer.billed_total - answer.recognised_total
+    if back and not ZERO <= back <= max(position, ZERO):
+        return f"the refund liability is {back}, expected 0 to {position}, what is billed and not recognised"
+    if not answer.allocations:
         return None
     allocated = sum((part.allocated for part in answer.allocations), ZERO)
     if allocated != answer.transaction_price:

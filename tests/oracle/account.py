@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tests.oracle import terms
 from tests.oracle.chart import Chart
 from tests.oracle.obligation import Refused, require
 from tests.oracle.reading import (
@@ -134,6 +135,8 @@ class Account:
             self.usages[transaction] = transaction
         elif kind == "ObligationFulfilled":
             sheet.fulfil(on, body)
+        elif kind == "EstimateChanged" and optional_text(body, "variable_id") is not None:
+            terms.reestimate(sheet, on, body)
         elif kind == "EstimateChanged":
             sheet.change_price(on, optional_text(body, "line_id"), minor(body, "price_change", sheet.currency))
         else:
@@ -144,6 +147,8 @@ class Account:
     def _change(self, kind: str, version: int, context: Mapping[str, Json], body: Mapping[str, Json], on: int) -> None:
         require(version == self.version + 1, f"version {version} is in force already")
         if kind == "ContractSigned":
+            if any(item.get("refundable") for item in records(body, "variable")):
+                raise UnsupportedHistory("a refund liability in the balances")
             self.sheet = Worksheet.sign(text(context, "legal_entity"), body)
         elif kind == "ContractAmended":
             self._sheet().amend(version, on, body)
