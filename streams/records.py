@@ -22,7 +22,7 @@ class AccountingTreatment(StrEnum):
     TERMINATION = "TERMINATION"
 
 
-class Agreement(Struct, frozen=True, kw_only=True):
+class Agreement(Struct, frozen=True, kw_only=True, gc=False):
     """A paper that was signed; several that are accounted for as one contract are combined (ASC 606-10-25-9)."""
 
     agreement_id: str
@@ -52,7 +52,7 @@ class RecognitionPattern(StrEnum):
     PREPAID = "PREPAID"
 
 
-class Allocation(Struct, frozen=True, kw_only=True):
+class Allocation(Struct, frozen=True, kw_only=True, gc=False):
     """Share of the transaction price allocated to an obligation (ASC 606-10-32-28 to 35)."""
 
     obligation_id: str
@@ -123,7 +123,7 @@ class ReconciliationOutcome(StrEnum):
     VARIANCE = "VARIANCE"
 
 
-class Context(Struct, frozen=True, kw_only=True):
+class Context(Struct, frozen=True, kw_only=True, gc=False):
     """The traceable context that rides on every event, command, acknowledgment, exception, audit record and
     posting."""
 
@@ -151,7 +151,7 @@ class Context(Struct, frozen=True, kw_only=True):
     """Whether the systems agree on it."""
 
 
-class AuditRecord(Struct, frozen=True, kw_only=True):
+class AuditRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One step on an event's road: topic audit-trail, key contract_id, append only."""
 
     audit_id: str
@@ -180,7 +180,7 @@ class BillingFrequency(StrEnum):
     IN_ARREARS = "IN_ARREARS"
 
 
-class BillingTerms(Struct, frozen=True, kw_only=True):
+class BillingTerms(Struct, frozen=True, kw_only=True, gc=False):
     """When the customer is invoiced and pays."""
 
     frequency: BillingFrequency
@@ -189,7 +189,7 @@ class BillingTerms(Struct, frozen=True, kw_only=True):
     """Days from invoice to due date."""
 
 
-class BundleDiscount(Struct, frozen=True, kw_only=True):
+class BundleDiscount(Struct, frozen=True, kw_only=True, gc=False):
     """Evidence that a discount belongs to some lines only: they are regularly sold together at this price (ASC
     606-10-32-37)."""
 
@@ -207,7 +207,7 @@ class SspMethod(StrEnum):
     RESIDUAL = "RESIDUAL"
 
 
-class ContractLine(Struct, frozen=True, kw_only=True):
+class ContractLine(Struct, frozen=True, kw_only=True, gc=False):
     """A promised good or service; becomes a performance obligation (ASC 606-10-25-14)."""
 
     line_id: str
@@ -245,7 +245,7 @@ class ContractLine(Struct, frozen=True, kw_only=True):
     their end; 0: for the whole term."""
 
 
-class MaterialRight(Struct, frozen=True, kw_only=True):
+class MaterialRight(Struct, frozen=True, kw_only=True, gc=False):
     """An option that gives the customer a discount they would not get without the contract (ASC 606-10-55-42)."""
 
     option_id: str
@@ -266,7 +266,7 @@ class EstimateMethod(StrEnum):
     MOST_LIKELY_AMOUNT = "MOST_LIKELY_AMOUNT"
 
 
-class PossibleOutcome(Struct, frozen=True, kw_only=True):
+class PossibleOutcome(Struct, frozen=True, kw_only=True, gc=False):
     """A possible amount of variable consideration."""
 
     amount: Decimal
@@ -275,7 +275,7 @@ class PossibleOutcome(Struct, frozen=True, kw_only=True):
     """Its probability, from 0 to 1; the outcomes' add up to 1."""
 
 
-class VariableConsideration(Struct, frozen=True, kw_only=True):
+class VariableConsideration(Struct, frozen=True, kw_only=True, gc=False):
     """Part of the price that depends on what happens: bonuses, penalties, rebates, expected returns and concessions
     (ASC 606-10-32-5 to 14)."""
 
@@ -302,7 +302,7 @@ class VariableConsideration(Struct, frozen=True, kw_only=True):
     """What the estimate rests on."""
 
 
-class ConsiderationPayable(Struct, frozen=True, kw_only=True):
+class ConsiderationPayable(Struct, frozen=True, kw_only=True, gc=False):
     """Consideration payable to the customer (ASC 606-10-32-25 to 27): it reduces the price, except for what a
     distinct good or service from the customer is worth."""
 
@@ -317,7 +317,7 @@ class ConsiderationPayable(Struct, frozen=True, kw_only=True):
     """Lines it relates to entirely; empty: allocated like the price."""
 
 
-class PaymentTerm(Struct, frozen=True, kw_only=True):
+class PaymentTerm(Struct, frozen=True, kw_only=True, gc=False):
     """When the customer pays how much, for the measurement of a financing component."""
 
     due_on: dt.date
@@ -326,7 +326,7 @@ class PaymentTerm(Struct, frozen=True, kw_only=True):
     """Amount, net of tax; positive."""
 
 
-class Financing(Struct, frozen=True, kw_only=True):
+class Financing(Struct, frozen=True, kw_only=True, gc=False):
     """A significant financing component (ASC 606-10-32-15 to 20): the price is what the customer would pay in cash on
     transfer."""
 
@@ -342,7 +342,7 @@ class Financing(Struct, frozen=True, kw_only=True):
     """Whether a component of a year or less is left out (ASC 606-10-32-18)."""
 
 
-class ContractSigned(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractSigned"):
+class ContractSigned(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ContractSigned"):
     """A contract was signed: creates version 1."""
 
     currency: str
@@ -367,7 +367,7 @@ class ContractSigned(Struct, frozen=True, kw_only=True, tag_field="-type", tag="
     """Fair value of consideration that is not cash: not supported, refused unless 0."""
 
 
-class LineChange(Struct, frozen=True, kw_only=True):
+class LineChange(Struct, frozen=True, kw_only=True, gc=False):
     """New terms of a line that is already promised."""
 
     line_id: str
@@ -387,7 +387,7 @@ class LineChange(Struct, frozen=True, kw_only=True):
     606-10-55-111 to 116). The price is stated after it."""
 
 
-class ContractAmended(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractAmended"):
+class ContractAmended(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ContractAmended"):
     """A change of scope or price: creates version n+1, applied only on version n. The effective date is the
     event's."""
 
@@ -405,7 +405,7 @@ class ContractAmended(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """Material rights that the added lines exercise: what was allocated to them joins their price."""
 
 
-class ContractRenewed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractRenewed"):
+class ContractRenewed(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ContractRenewed"):
     """A new term at new prices: creates version n+1."""
 
     lines: tuple[ContractLine, ...]
@@ -416,7 +416,7 @@ class ContractRenewed(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """Material rights that the renewal exercises: what was allocated to them joins its price."""
 
 
-class ContractTerminated(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ContractTerminated"):
+class ContractTerminated(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ContractTerminated"):
     """The contract ends early: creates the closing version n+1. The effective date is the last day of service."""
 
     refund: Decimal
@@ -425,7 +425,7 @@ class ContractTerminated(Struct, frozen=True, kw_only=True, tag_field="-type", t
     """Termination fee charged to the customer."""
 
 
-class TaxAmount(Struct, frozen=True, kw_only=True):
+class TaxAmount(Struct, frozen=True, kw_only=True, gc=False):
     """Tax collected for an authority; no part of the transaction price (ASC 606-10-32-2A)."""
 
     jurisdiction: str
@@ -434,7 +434,7 @@ class TaxAmount(Struct, frozen=True, kw_only=True):
     """Tax in the document currency."""
 
 
-class DocumentLine(Struct, frozen=True, kw_only=True):
+class DocumentLine(Struct, frozen=True, kw_only=True, gc=False):
     """A line of an invoice or credit note."""
 
     line_id: str
@@ -449,7 +449,7 @@ class DocumentLine(Struct, frozen=True, kw_only=True):
     """Last day of the billed service period."""
 
 
-class InvoiceIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.InvoiceIssued"):
+class InvoiceIssued(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.InvoiceIssued"):
     """An invoice was issued; its date is the event's effective date."""
 
     invoice_id: str
@@ -457,7 +457,8 @@ class InvoiceIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="t
     currency: str
     """Document currency, ISO 4217."""
     exchange_rate: Decimal = Decimal("1")
-    """Functional currency units for one unit of document currency."""
+    """Functional currency units for one unit of document currency; 1 on a foreign document: none is stated, and the
+    table of config/exchange_rates.yaml decides."""
     lines: tuple[DocumentLine, ...]
     """What is billed; at least one."""
     due_date: dt.date | None = None
@@ -473,7 +474,7 @@ class CreditEffect(StrEnum):
     PRICE_REDUCTION = "PRICE_REDUCTION"
 
 
-class CreditIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.CreditIssued"):
+class CreditIssued(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.CreditIssued"):
     """A credit note was issued; its date is the event's effective date."""
 
     credit_id: str
@@ -483,14 +484,15 @@ class CreditIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="ti
     currency: str
     """Document currency, ISO 4217."""
     exchange_rate: Decimal = Decimal("1")
-    """Functional currency units for one unit of document currency."""
+    """Functional currency units for one unit of document currency; 1 on a foreign document: none is stated, and the
+    table of config/exchange_rates.yaml decides."""
     lines: tuple[DocumentLine, ...]
     """What is credited, as positive amounts; at least one."""
     effect: CreditEffect = CreditEffect.BILLING_ONLY
     """What it means for the price."""
 
 
-class PaymentReceived(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PaymentReceived"):
+class PaymentReceived(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.PaymentReceived"):
     """The customer paid."""
 
     payment_id: str
@@ -502,10 +504,11 @@ class PaymentReceived(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     currency: str
     """Document currency, ISO 4217."""
     exchange_rate: Decimal = Decimal("1")
-    """Functional currency units for one unit of document currency."""
+    """Functional currency units for one unit of document currency; 1 on a foreign document: none is stated, and the
+    table of config/exchange_rates.yaml decides."""
 
 
-class RefundIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RefundIssued"):
+class RefundIssued(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.RefundIssued"):
     """Money went back to the customer."""
 
     refund_id: str
@@ -517,10 +520,11 @@ class RefundIssued(Struct, frozen=True, kw_only=True, tag_field="-type", tag="ti
     currency: str
     """Document currency, ISO 4217."""
     exchange_rate: Decimal = Decimal("1")
-    """Functional currency units for one unit of document currency."""
+    """Functional currency units for one unit of document currency; 1 on a foreign document: none is stated, and the
+    table of config/exchange_rates.yaml decides."""
 
 
-class UsageRated(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.UsageRated"):
+class UsageRated(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.UsageRated"):
     """Usage was rated: variable consideration that belongs to the distinct period in which it was used (ASC
     606-10-32-40)."""
 
@@ -538,7 +542,7 @@ class UsageRated(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieo
     """Price tier that was applied."""
 
 
-class ObligationFulfilled(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ObligationFulfilled"):
+class ObligationFulfilled(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ObligationFulfilled"):
     """A promise was kept, wholly or in part; the date is the event's effective date."""
 
     line_id: str
@@ -556,7 +560,7 @@ class ObligationFulfilled(Struct, frozen=True, kw_only=True, tag_field="-type", 
     """COST_TO_COST: total cost expected now; null: as before."""
 
 
-class EstimateChanged(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.EstimateChanged"):
+class EstimateChanged(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.EstimateChanged"):
     """The estimate of the transaction price changed (ASC 606-10-32-14 and 42 to 45); the date is the event's
     effective date."""
 
@@ -578,7 +582,7 @@ class EstimateChanged(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     null: no change."""
 
 
-class PeriodOpened(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PeriodOpened"):
+class PeriodOpened(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.PeriodOpened"):
     """An accounting period of a legal entity was opened."""
 
     period: str
@@ -597,7 +601,7 @@ class PeriodLock(StrEnum):
     HARD = "HARD"
 
 
-class PeriodClosed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PeriodClosed"):
+class PeriodClosed(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.PeriodClosed"):
     """An accounting period of a legal entity is being closed: recognition runs, later events follow the late
     policy."""
 
@@ -607,7 +611,7 @@ class PeriodClosed(Struct, frozen=True, kw_only=True, tag_field="-type", tag="ti
     """How firmly."""
 
 
-class CommercialEvent(Struct, frozen=True, kw_only=True):
+class CommercialEvent(Struct, frozen=True, kw_only=True, gc=False):
     """The canonical commercial event: topics source-events and commercial-events, key contract_id."""
 
     event_id: str
@@ -651,7 +655,7 @@ class ContractState(StrEnum):
     TERMINATED = "TERMINATED"
 
 
-class ParkedEvent(Struct, frozen=True, kw_only=True):
+class ParkedEvent(Struct, frozen=True, kw_only=True, gc=False):
     """An event that waits."""
 
     event_id: str
@@ -668,7 +672,7 @@ class ParkedEvent(Struct, frozen=True, kw_only=True):
     """Its legal entity."""
 
 
-class ContractStatus(Struct, frozen=True, kw_only=True):
+class ContractStatus(Struct, frozen=True, kw_only=True, gc=False):
     """Where a contract stands: topic contract-status, key contract_id, compacted."""
 
     state: ContractState
@@ -700,8 +704,9 @@ class ContractStatus(Struct, frozen=True, kw_only=True):
     """Traceable context."""
 
 
-class JournalLine(Struct, frozen=True, kw_only=True):
-    """One line of a journal; exactly one of debit and credit is not zero."""
+class JournalLine(Struct, frozen=True, kw_only=True, gc=False):
+    """One line of a journal; exactly one of debit and credit is not zero, but for exchange differences: those have
+    functional amounts only."""
 
     account: str
     """Account of the chart in config/accounts.yaml."""
@@ -721,7 +726,7 @@ class JournalLine(Struct, frozen=True, kw_only=True):
     """Credit in the entity's functional currency; 0 where the journal is in it."""
 
 
-class PostJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostJournal"):
+class PostJournal(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.PostJournal"):
     """Post a balanced journal."""
 
     description: str
@@ -730,7 +735,7 @@ class PostJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tie
     """Lines; debits equal credits."""
 
 
-class ReverseJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ReverseJournal"):
+class ReverseJournal(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ReverseJournal"):
     """Post a journal that undoes an earlier one."""
 
     reverses_command_id: str
@@ -741,7 +746,7 @@ class ReverseJournal(Struct, frozen=True, kw_only=True, tag_field="-type", tag="
     """Lines; debits equal credits."""
 
 
-class ErpPosting(Struct, frozen=True, kw_only=True):
+class ErpPosting(Struct, frozen=True, kw_only=True, gc=False):
     """A command to the ERP: topic erp-postings, key contract_id."""
 
     command_id: str
@@ -766,7 +771,7 @@ class ErpPosting(Struct, frozen=True, kw_only=True):
     """Functional currency of the entity, where it is another than the journal's; empty otherwise."""
 
 
-class EstablishContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.EstablishContract"):
+class EstablishContract(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.EstablishContract"):
     """Set up a contract: obligations, allocation, schedule."""
 
     terms: ContractSigned
@@ -783,7 +788,7 @@ class ExceptionState(StrEnum):
     CLOSED_AS_DUPLICATE = "CLOSED_AS_DUPLICATE"
 
 
-class ExceptionChange(Struct, frozen=True, kw_only=True):
+class ExceptionChange(Struct, frozen=True, kw_only=True, gc=False):
     """One change in the life of an exception."""
 
     at: dt.datetime
@@ -844,7 +849,7 @@ class ResolvingAction(StrEnum):
     WRITE_OFF_VARIANCE = "WRITE_OFF_VARIANCE"
 
 
-class SourceRecord(Struct, frozen=True, kw_only=True):
+class SourceRecord(Struct, frozen=True, kw_only=True, gc=False):
     """The record an exception stems from, as it was read."""
 
     topic: str
@@ -859,7 +864,7 @@ class SourceRecord(Struct, frozen=True, kw_only=True):
     """Raw value."""
 
 
-class ExceptionRecord(Struct, frozen=True, kw_only=True):
+class ExceptionRecord(Struct, frozen=True, kw_only=True, gc=False):
     """A work item with an owner and a deadline: topic exceptions, key contract_id."""
 
     exception_id: str
@@ -890,7 +895,7 @@ class ExceptionRecord(Struct, frozen=True, kw_only=True):
     """The record it stems from."""
 
 
-class ModifyContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ModifyContract"):
+class ModifyContract(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ModifyContract"):
     """Change a contract; the platform decides the treatment from facts."""
 
     change: ContractAmended
@@ -908,7 +913,7 @@ class OperatorAction(StrEnum):
     REVERSE = "REVERSE"
 
 
-class OperatorCommand(Struct, frozen=True, kw_only=True):
+class OperatorCommand(Struct, frozen=True, kw_only=True, gc=False):
     """A request of an operator to the contract's state machine: topic operator-commands, key contract_id."""
 
     command_id: str
@@ -927,7 +932,7 @@ class OperatorCommand(Struct, frozen=True, kw_only=True):
     """When, UTC."""
 
 
-class PostingAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostingAccepted"):
+class PostingAccepted(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.PostingAccepted"):
     """The ERP posted."""
 
     document_number: str
@@ -938,7 +943,7 @@ class PostingAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """Lines as the ERP booked them."""
 
 
-class PostingRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.PostingRejected"):
+class PostingRejected(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.PostingRejected"):
     """The ERP refused."""
 
     code: str
@@ -949,7 +954,7 @@ class PostingRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """Whether the same posting can succeed later."""
 
 
-class PostingAck(Struct, frozen=True, kw_only=True):
+class PostingAck(Struct, frozen=True, kw_only=True, gc=False):
     """Answer of the ERP: topic posting-acks, key contract_id."""
 
     command_id: str
@@ -968,7 +973,7 @@ class PostingAck(Struct, frozen=True, kw_only=True):
     """The answer."""
 
 
-class RecognisedAmount(Struct, frozen=True, kw_only=True):
+class RecognisedAmount(Struct, frozen=True, kw_only=True, gc=False):
     """Revenue recognised by a command."""
 
     obligation_id: str
@@ -989,9 +994,10 @@ class ReconciledMeasure(StrEnum):
     RECOGNISED = "RECOGNISED"
     CONTRACT_POSITION = "CONTRACT_POSITION"
     RECEIVABLE = "RECEIVABLE"
+    FUNCTIONAL_BALANCE = "FUNCTIONAL_BALANCE"
 
 
-class RecordBilling(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RecordBilling"):
+class RecordBilling(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.RecordBilling"):
     """Record an invoice (positive) or credit note (negative)."""
 
     document_id: str
@@ -1004,21 +1010,21 @@ class RecordBilling(Struct, frozen=True, kw_only=True, tag_field="-type", tag="t
     """What a credit means for the price."""
 
 
-class RecordFulfilment(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RecordFulfilment"):
+class RecordFulfilment(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.RecordFulfilment"):
     """Record progress on an obligation."""
 
     fulfilment: ObligationFulfilled
     """The progress."""
 
 
-class RecordUsage(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RecordUsage"):
+class RecordUsage(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.RecordUsage"):
     """Record rated usage."""
 
     usage: UsageRated
     """The usage."""
 
 
-class TreatmentDecision(Struct, frozen=True, kw_only=True):
+class TreatmentDecision(Struct, frozen=True, kw_only=True, gc=False):
     """How the platform treated a line of a modification, and why."""
 
     line_id: str
@@ -1029,7 +1035,7 @@ class TreatmentDecision(Struct, frozen=True, kw_only=True):
     """The facts that led to it, with the paragraph of the standard."""
 
 
-class ScheduleLine(Struct, frozen=True, kw_only=True):
+class ScheduleLine(Struct, frozen=True, kw_only=True, gc=False):
     """Revenue of an obligation in a period."""
 
     obligation_id: str
@@ -1040,7 +1046,7 @@ class ScheduleLine(Struct, frozen=True, kw_only=True):
     """Revenue of the period."""
 
 
-class RevenueAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RevenueAccepted"):
+class RevenueAccepted(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.RevenueAccepted"):
     """The platform accepted a command and validated the result: allocations add up to the transaction price and every
     schedule to its allocation."""
 
@@ -1070,7 +1076,7 @@ class RevenueAccepted(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """Variable consideration included in the transaction price after the constraint."""
 
 
-class RevenueRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RevenueRejected"):
+class RevenueRejected(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.RevenueRejected"):
     """The platform refused a command."""
 
     code: str
@@ -1079,7 +1085,7 @@ class RevenueRejected(Struct, frozen=True, kw_only=True, tag_field="-type", tag=
     """What was found, what was expected, what to do."""
 
 
-class RevenueAck(Struct, frozen=True, kw_only=True):
+class RevenueAck(Struct, frozen=True, kw_only=True, gc=False):
     """Answer of the revenue platform: topic revenue-acks, key contract_id."""
 
     command_id: str
@@ -1094,21 +1100,21 @@ class RevenueAck(Struct, frozen=True, kw_only=True):
     """The answer."""
 
 
-class ReviseEstimate(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ReviseEstimate"):
+class ReviseEstimate(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ReviseEstimate"):
     """Revise the transaction price."""
 
     estimate: EstimateChanged
     """The new estimate."""
 
 
-class TerminateContract(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.TerminateContract"):
+class TerminateContract(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.TerminateContract"):
     """End a contract early."""
 
     termination: ContractTerminated
     """Terms of the termination."""
 
 
-class ReverseTransaction(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.ReverseTransaction"):
+class ReverseTransaction(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ReverseTransaction"):
     """Undo an earlier command of the same contract."""
 
     reverses_command_id: str
@@ -1117,7 +1123,7 @@ class ReverseTransaction(Struct, frozen=True, kw_only=True, tag_field="-type", t
     """Why."""
 
 
-class RunRecognition(Struct, frozen=True, kw_only=True, tag_field="-type", tag="tieout.RunRecognition"):
+class RunRecognition(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.RunRecognition"):
     """Recognise what is earned and not yet recognised up to the end of a period, for one legal entity."""
 
     period: str
@@ -1126,7 +1132,7 @@ class RunRecognition(Struct, frozen=True, kw_only=True, tag_field="-type", tag="
     """Last day of the period in the entity's fiscal calendar; null: of the calendar month."""
 
 
-class RevenueCommand(Struct, frozen=True, kw_only=True):
+class RevenueCommand(Struct, frozen=True, kw_only=True, gc=False):
     """A command to the revenue platform: topic revenue-commands, key contract_id."""
 
     command_id: str
@@ -1154,7 +1160,7 @@ class RevenueCommand(Struct, frozen=True, kw_only=True):
     recognition run takes in the difference. Null, or a command that was refused: it is executed as it is."""
 
 
-class Variance(Struct, frozen=True, kw_only=True):
+class Variance(Struct, frozen=True, kw_only=True, gc=False):
     """A difference between two systems, or its end: topic variances, key contract_id."""
 
     variance_id: str

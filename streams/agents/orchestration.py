@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from functools import cache, partial
+from collections import Counter
+from functools import partial
 
 import msgspec
-from prometheus_client import Counter
 
 from streams import metrics
 from streams.agents.clock import now
@@ -138,12 +138,13 @@ def _document_key(contract_id: str, key: str) -> bytes:
 class _Work:
     """One transaction, what it knows of periods, and the contracts that it has changed so far."""
 
-    __slots__ = ("books", "touched", "transaction")
+    __slots__ = ("books", "outcomes", "touched", "transaction")
 
     def __init__(self, tables: Tables, transaction: Transaction) -> None:
         self.transaction = transaction
         self.books = PeriodBooks(tables.periods, transaction)
         self.touched: set[str] = set()
+        self.outcomes: Counter[tuple[str, ProcessingStatus]] = Counter()
 
 
 class Orchestration:
@@ -253,9 +254,10 @@ class Orchestration:
             self._tables.seen.remember(transaction, event_id, offset)
         for document_key, document in decision.documents.items():
             transaction.put(self._tables.documents, _document_key(contract_id, document_key), document)
-        self._send(transaction, contract_id, decision, cause)
+        self._send(work, contract_id, decision, cause)
 
-    def _send(self, transaction: Transaction, contract_id: str, decision: Decision, cause: Headers) -> None:
+    def _send(self, work: _Work, contract_id: str, decision: Decision, cause: Headers) -> None:
+        transaction = work.transaction
         for output in decision.outputs:
             if isinstance(output, ExceptionRecord):
                 self._outbox.send_exception(transaction, output, cause)
@@ -264,7 +266,7 @@ class Orchestration:
             if isinstance(output, AuditRecord) and output.action in _RESENT:
                 metrics.COMMANDS_RESENT.inc()
         for outcome in decision.outcomes:
-            _outcomes(outcome.event_type, outcome.status).inc()
+            work.outcomes[outcome.event_type, outcome.status] += 1
 
     def _set_aside(
         self,
@@ -294,6 +296,8 @@ class Orchestration:
     def _tell(self, work: _Work) -> None:
         """Publish the status of the contracts that a batch changed, once each; file the ids that it has seen."""
         at, transaction = now(), work.transaction
+        for (event_type, status), number in work.outcomes.items():
+            metrics.EVENT_OUTCOMES.labels(event_type, status).inc(number)
         self._tables.seen.file(transaction, at)
         for contract_id in work.touched:
             contract = transaction.get(self._tables.contracts, contract_id.encode())
@@ -385,12 +389,6 @@ def _number(period: str) -> int:
 
 
 _RESENT = frozenset({AuditAction.REVENUE_RESENT, AuditAction.POSTING_RESENT})
-
-
-@cache
-def _outcomes(event_type: str, status: str) -> Counter:
-    """Return the counter of an outcome; looking it up by labels each time costs more than counting."""
-    return metrics.EVENT_OUTCOMES.labels(event_type, status)
 
 
 async def _breathe(number: int) -> None:

@@ -67,7 +67,7 @@ def _enum(definition: Schema) -> str:
 def _record(definition: Schema, definitions: Mapping[str, Schema], *, tagged: bool) -> str:
     tag = f', tag_field="-type", tag="{NAMESPACE}.{definition["name"]}"' if tagged else ""
     lines = [
-        f"class {definition['name']}(Struct, frozen=True, kw_only=True{tag}):",
+        f"class {definition['name']}(Struct, frozen=True, kw_only=True, gc=False{tag}):",
         _docstring(definition["doc"]),
         "",
     ]

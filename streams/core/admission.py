@@ -8,8 +8,10 @@ first. The property test of interleavings rests on this.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
+
+from msgspec import Struct
 
 from streams.core.closing import Closing
 from streams.core.contract import (
@@ -39,16 +41,14 @@ from streams.records import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Struct, frozen=True, gc=False):
     """The event must wait."""
 
     wait: Wait
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Inadmissible:
+class Inadmissible(Struct, frozen=True, gc=False):
     """The event can never be applied as it is."""
 
     root_cause: RootCause
@@ -222,7 +222,12 @@ def closing_of(contract: Contract, legal_entity: str, policy: Policy) -> Closing
     entity = policy.entities.get(legal_entity)
     if entity is None:
         return Closing()
-    return Closing(closed_through=previous_period(entity.first_open_period))
+    return _before(entity.first_open_period)
+
+
+@cache
+def _before(first_open_period: str) -> Closing:
+    return Closing(closed_through=previous_period(first_open_period))
 
 
 def is_late(contract: Contract, event: CommercialEvent, policy: Policy) -> bool:

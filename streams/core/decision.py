@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from streams.core.closing import Closing
 from streams.core.contract import Contract, Document
@@ -22,44 +23,39 @@ from streams.records import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EventArrived:
+class EventArrived(Struct, frozen=True, gc=False):
     """A commercial event was read."""
 
     event: CommercialEvent
     source: SourceRecord
     """The record as it was read: kept whole when the event becomes an exception, and its offset tells replays."""
     at: dt.datetime
-    closed: Mapping[str, Closing] = field(default_factory=dict)
+    closed: Mapping[str, Closing] = {}
     """Closed periods by legal entity, for the entities that the event is the first to name on its contract."""
 
 
-@dataclass(frozen=True, slots=True)
-class RevenueAnswered:
+class RevenueAnswered(Struct, frozen=True, gc=False):
     """The revenue platform answered a command."""
 
     ack: RevenueAck
     at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ErpAnswered:
+class ErpAnswered(Struct, frozen=True, gc=False):
     """The ERP answered a posting."""
 
     ack: PostingAck
     at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorAsked:
+class OperatorAsked(Struct, frozen=True, gc=False):
     """An operator asked for something."""
 
     command: OperatorCommand
     at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(Struct, frozen=True, gc=False):
     """The clock: what is overdue is sent again or becomes an exception."""
 
     at: dt.datetime
@@ -70,8 +66,7 @@ Input = EventArrived | RevenueAnswered | ErpAnswered | OperatorAsked | TimePasse
 Output = RevenueCommand | ErpPosting | AuditRecord | ExceptionRecord
 
 
-@dataclass(frozen=True, slots=True)
-class EventOutcome:
+class EventOutcome(Struct, frozen=True, gc=False):
     """Where an event stands after a decision; the last one of an event is its end (invariant in the architecture)."""
 
     event_id: str
@@ -81,12 +76,11 @@ class EventOutcome:
     """From capture in the source system to this outcome, when it is final."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True, gc=False):
     """The contract after an input, what is to be sent in order, and what the stage must remember."""
 
     contract: Contract
     outputs: tuple[Output, ...] = ()
     outcomes: tuple[EventOutcome, ...] = ()
     seen: tuple[str, ...] = ()
-    documents: Mapping[str, Document] = field(default_factory=dict)
+    documents: Mapping[str, Document] = {}

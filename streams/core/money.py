@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 ZERO = Decimal(0)
 
@@ -58,6 +58,7 @@ def shares(amount: Decimal, weights: Sequence[Fraction | int], currency: str) ->
     return result
 
 
+@lru_cache(maxsize=1 << 14)
 def period_of(day: dt.date) -> str:
     """Return the accounting period of a day, YYYY-MM."""
     return f"{day.year:04d}-{day.month:02d}"

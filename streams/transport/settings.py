@@ -109,7 +109,7 @@ class StageSettings:
     request_timeout: float = 40.0
     fetch_max_wait: float = 0.1
     max_batch_records: int = 4000
-    max_batch_bytes: int = 1024 * 1024
+    max_batch_bytes: int = 4 * 1024 * 1024
     batches_per_partition: int = 3
     io_threads: int = 16
     commit_timeout: float = 60.0
