@@ -7,8 +7,10 @@ import datetime as dt
 
 
 def months_later(day: dt.date, months: int) -> dt.date:
-    """Return the same day of a later month, or its last day where the month is shorter."""
+    """Return the same day of a later month, or its last day where that is shorter; at most the last of all days."""
     year, index = divmod(day.year * 12 + day.month - 1 + months, 12)
+    if year > dt.MAXYEAR:
+        return dt.date.max
     return dt.date(year, index + 1, min(day.day, calendar.monthrange(year, index + 1)[1]))
 
 
