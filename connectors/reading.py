@@ -114,6 +114,10 @@ class LedgerBooks(Protocol):
         """Return lines by posting date, then in order of posting."""
         ...
 
+    def sum_of_first(self, wanted: LineFilter, count: int) -> Decimal:
+        """Return debits less credits of the first lines, in the order of `lines`; they must be of one currency."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObligationRow:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
 
 from connectors.erp.ledger.memory import MemoryLedger
+from connectors.protocols import AccountBalance
 from connectors.revenue.embedded.memory import MemoryRevenuePlatform
 from connectors.sources.canonical import CanonicalSource
 from streams.codec.json_events import JsonInvalid
@@ -22,13 +24,15 @@ from streams.config import Configuration
 from streams.core.contract import Contract
 from streams.core.exceptions import UNREADABLE
 from streams.core.money import ZERO, quantize
-from streams.core.reconciliation import Tie, compare
+from streams.core.reconciliation import Comparison, Tie, compare
 from streams.records import (
     CommercialEvent,
     ErpPosting,
     ExceptionRecord,
+    JournalLine,
     ModifyContract,
     PeriodOpened,
+    ReconciledMeasure,
     RevenueAccepted,
     RevenueAck,
     ReverseJournal,
@@ -50,8 +54,19 @@ _UNKNOWN_EVENT = CommercialEvent(
 )
 
 
-def dry_run(lines: Iterable[str], configuration: Configuration) -> Document:
-    """Run a file of canonical events, one JSON object a line, and return the document of what would happen.
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a file of events has led to."""
+
+    world: World
+    ledger: MemoryLedger
+    revenue: MemoryRevenuePlatform
+    offered: int
+    """Lines that were no blank ones."""
+
+
+def run(lines: Iterable[str], configuration: Configuration) -> DryRun:
+    """Run a file of canonical events, one JSON object a line.
 
     A line that is no event, or breaks a rule, is refused with an exception that names the line and every fault.
     """
@@ -70,25 +85,39 @@ def dry_run(lines: Iterable[str], configuration: Configuration) -> Document:
         offered += 1
         _offer(world, number, line)
         world.settle()
-    return {
+    return DryRun(world, ledger, revenue, offered)
+
+
+def dry_run(lines: Iterable[str], configuration: Configuration) -> Document:
+    """Run a file of canonical events, one JSON object a line, and return the document of what would happen."""
+    done = run(lines, configuration)
+    world, ledger, revenue = done.world, done.ledger, done.revenue
+    document: Document = {
         "contracts": [
             _contract(contract, world, revenue) for _, contract in sorted(world.contracts.items()) if contract.version
         ],
         "waiting": _waiting(world),
         "postings": [_posting(posting) for posting in ledger.postings],
-        "balances": [
-            {
-                "entity": row.legal_entity,
-                "account": row.account,
-                "account_name": configuration.chart.name(row.account),
-                "currency": row.currency,
-                "balance": str(row.balance),
-            }
-            for row in ledger.balances()
-        ],
+        "balances": _balances(ledger.balances(), configuration),
         "exceptions": [_exception(exception) for exception in world.exceptions.values()],
-        "counts": {"events": offered, **world.counts()},
+        "counts": {"events": done.offered, **world.counts()},
     }
+    if any(posting.functional_currency for posting in ledger.postings):
+        document["functional_balances"] = _balances(ledger.functional_balances(), configuration)
+    return document
+
+
+def _balances(rows: Iterable[AccountBalance], configuration: Configuration) -> list[Document]:
+    return [
+        {
+            "entity": row.legal_entity,
+            "account": row.account,
+            "account_name": configuration.chart.name(row.account),
+            "currency": row.currency,
+            "balance": str(row.balance),
+        }
+        for row in rows
+    ]
 
 
 def _offer(world: World, number: int, line: str) -> None:
@@ -197,13 +226,18 @@ def _tie_out(tie: Tie, world: World) -> Document:
             {
                 "measure": row.measure.value,
                 "entity": row.legal_entity,
-                row.left_system: _amount(row.left_amount, tie.currency),
-                row.right_system: _amount(row.right_amount, tie.currency),
-                "difference": _amount(row.difference, tie.currency),
+                row.left_system: _amount(row.left_amount, _compared_in(row, tie, world)),
+                row.right_system: _amount(row.right_amount, _compared_in(row, tie, world)),
+                "difference": _amount(row.difference, _compared_in(row, tie, world)),
             }
             for row in comparisons
         ],
     }
+
+
+def _compared_in(row: Comparison, tie: Tie, world: World) -> str:
+    functional = row.measure is ReconciledMeasure.FUNCTIONAL_BALANCE
+    return world.policy.entities[row.legal_entity].functional_currency if functional else tie.currency
 
 
 def _waiting(world: World) -> list[Document]:
@@ -220,7 +254,7 @@ def _waiting(world: World) -> list[Document]:
 
 
 def _posting(posting: ErpPosting) -> Document:
-    currency = posting.currency
+    currency, functional = posting.currency, posting.functional_currency
     return {
         "command_id": posting.command_id,
         "event_id": posting.event_id,
@@ -233,17 +267,26 @@ def _posting(posting: ErpPosting) -> Document:
         "currency": currency,
         "description": posting.body.description,
         "reverses": posting.body.reverses_command_id if isinstance(posting.body, ReverseJournal) else None,
+        **({"functional_currency": functional} if functional else {}),
         "lines": [
             {
                 "account": line.account,
                 "debit": _amount(line.debit, currency),
                 "credit": _amount(line.credit, currency),
+                **(_functional(line, functional) if functional else {}),
                 "product_line": line.product_line,
                 "jurisdiction": line.jurisdiction,
                 "partner_entity": line.partner_entity,
             }
             for line in posting.body.lines
         ],
+    }
+
+
+def _functional(line: JournalLine, currency: str) -> Document:
+    return {
+        "functional_debit": _amount(line.functional_debit, currency),
+        "functional_credit": _amount(line.functional_credit, currency),
     }
 
 

@@ -34,6 +34,7 @@ def facts(document: dict[str, Any]) -> dict[str, Any]:
         "treatments": [change["treatment"] for change in contract["modifications"]],
         "recognised": contract["recognised"],
         "balances": {row["account"]: row["balance"] for row in document["balances"] if row["balance"] != "0.00"},
+        "functional_balances": {row["account"]: row["balance"] for row in document.get("functional_balances", ())},
     }
 
 

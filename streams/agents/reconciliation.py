@@ -61,6 +61,7 @@ class Reconciliation:
     def __init__(self, stage: Stage, outbox: Outbox, policy: Policy, patience: dt.timedelta) -> None:
         self._outbox = outbox
         self._policy = policy
+        self._functional_currencies = {name: entity.functional_currency for name, entity in policy.entities.items()}
         self._patience = patience
         self._stage = stage
         self._ties = stage.table(
@@ -116,7 +117,9 @@ class Reconciliation:
             tie = transaction.get(self._ties, key)
             if tie is None or not ready(tie, at, self._patience, read_to):
                 continue
-            after, variances = reconcile(tie, self._policy.accounts, self._policy.variance_tolerance, at)
+            after, variances = reconcile(
+                tie, self._policy.accounts, self._policy.variance_tolerance, at, self._functional_currencies
+            )
             transaction.put(self._ties, key, after)
             for variance in variances:
                 self._outbox.send(transaction, VARIANCES, tie.contract_id, variance)

@@ -5,8 +5,10 @@ Works on files that are right by themselves; a file that is not (None) is left o
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, TypeVar, get_args, get_type_hints
 
 from streams.config import files
@@ -30,6 +32,8 @@ _TYPE_OF_PURPOSE = {
     "cash": AccountType.ASSET,
     "intercompany_receivable": AccountType.ASSET,
     "intercompany_payable": AccountType.LIABILITY,
+    "fx_gain": AccountType.REVENUE,
+    "fx_loss": AccountType.EXPENSE,
 }
 
 
@@ -52,6 +56,7 @@ class PolicyFiles:
     calendars: Read[files.CalendarsFile] | None
     exceptions: Read[files.ExceptionsFile] | None
     policies: Read[files.PoliciesFile] | None
+    rates: Read[files.ExchangeRatesFile] | None
 
 
 def cross_problems(read: PolicyFiles) -> list[Problem]:
@@ -65,6 +70,8 @@ def cross_problems(read: PolicyFiles) -> list[Problem]:
         problems.extend(_exceptions(read.exceptions))
     if read.policies is not None:
         problems.extend(_policies(read.policies))
+    if read.rates is not None:
+        problems.extend(_rates(read.rates))
     return problems
 
 
@@ -153,3 +160,21 @@ def _policies(policies: Read[files.PoliciesFile]) -> Iterator[Problem]:
         yield policies.file.problem(
             ("bounds", "resend_at_most_seconds"), found, "at least resend_after_seconds", remedy
         )
+
+
+def _rates(rates: Read[files.ExchangeRatesFile]) -> Iterator[Problem]:
+    holds = rates.model.holds_days
+    for pair, by_day in rates.model.rates.items():
+        inverse = f"{pair[4:]}/{pair[:3]}"
+        if pair < inverse and inverse in rates.model.rates:
+            remedy = f"Remove one of the two: the other direction is its inverse; the first is {pair}."
+            yield rates.file.problem(("rates", inverse), f"{inverse} beside {pair}", "a pair in one direction", remedy)
+        if not by_day:
+            remedy = "Add a rate with the day from which it holds, or remove the pair."
+            yield rates.file.problem(("rates", pair), "no rate", "at least one rate", remedy)
+        days = sorted(by_day)
+        for before, after in pairwise(days):
+            if (after - before).days > holds:
+                found = f"no rate from {before + dt.timedelta(days=holds)} to {after - dt.timedelta(days=1)}"
+                remedy = f"Add the missing rates, or raise holds_days ({holds})."
+                yield rates.file.problem(("rates", pair), found, "rates without a gap", remedy)

@@ -39,6 +39,12 @@ def _currency(value: str) -> str:
     return value
 
 
+def _currency_pair(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}/[A-Z]{3}", value) or value[:3] == value[4:]:
+        raise ValueError("two different ISO 4217 currencies, for example USD/EUR")
+    return value
+
+
 class Weekday(IntEnum):
     """A day of the week, Monday 0."""
 
@@ -61,6 +67,8 @@ def _weekday(value: object) -> object:
 Name = Annotated[str, AfterValidator(_name)]
 Period = Annotated[str, AfterValidator(_period)]
 Currency = Annotated[str, AfterValidator(_currency)]
+CurrencyPair = Annotated[str, AfterValidator(_currency_pair)]
+ExchangeRate = Annotated[Decimal, Field(gt=0, max_digits=20, decimal_places=10, allow_inf_nan=False)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Amount = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=4, allow_inf_nan=False)]
 Day = Annotated[Weekday, BeforeValidator(_weekday)]
@@ -91,6 +99,8 @@ class PurposeAccounts(FileModel):
     cash: Name = Field(description="account of money received; an asset")
     intercompany_receivable: Name = Field(description="account of what another entity owes; an asset")
     intercompany_payable: Name = Field(description="account of what is owed to another entity; a liability")
+    fx_gain: Name = Field(description="account of exchange gains; a revenue account")
+    fx_loss: Name = Field(description="account of exchange losses; an expense account")
 
 
 class PostingRulesFile(FileModel):
@@ -141,6 +151,7 @@ class EntityEntry(FileModel):
     fiscal_calendar: FiscalCalendarEntry | None = Field(
         default=None, description="which days make up an accounting period; missing: calendar months"
     )
+    region: Text | None = Field(default=None, description="region under which reports break down its revenue")
 
 
 class EntitiesFile(FileModel):
@@ -219,3 +230,12 @@ class PoliciesFile(FileModel):
     approvals: ApprovalsEntry = Field(description="what waits for an approver")
     variance_tolerance: Amount = Field(description="difference, in the currency's unit, up to which systems tie out")
     bounds: BoundsEntry = Field(description="limits of everything that can grow")
+
+
+class ExchangeRatesFile(FileModel):
+    """exchange_rates.yaml"""
+
+    holds_days: int = Field(ge=1, le=366, description="days that a rate holds when no later one takes its place")
+    rates: dict[CurrencyPair, dict[dt.date, ExchangeRate]] = Field(
+        description="units of the second currency for one of the first, by pair and day"
+    )

@@ -23,6 +23,7 @@ from streams.config.problems import problems_in_file
 from streams.config.yamlfile import read_yaml
 from streams.core.fiscal import CalendarMonths, FiscalCalendar, FiscalWeeks
 from streams.core.policy import ApprovalRule, Bounds, Entity, ExceptionRule, Policy, PostingAccounts
+from streams.core.rates import DatedRates, ExchangeRates
 from streams.records import RootCause
 
 _Model = TypeVar("_Model", bound=files.FileModel)
@@ -37,6 +38,8 @@ class Configuration:
     tax: Mapping[str, TaxJurisdiction]
     calendars: Mapping[str, BusinessCalendar]
     calendar_of_entity: Mapping[str, str]
+    region_of_entity: Mapping[str, str]
+    """Every entity; empty where no region is given."""
     sla_in_close_window: Mapping[RootCause, dt.timedelta]
     """Deadlines that are shorter in the close window; a root cause that is missing keeps its usual one."""
 
@@ -51,12 +54,13 @@ def load_configuration(folder: Path) -> Configuration:
     calendars = _read(folder / "calendars.yaml", files.CalendarsFile, problems)
     exceptions = _read(folder / "exceptions.yaml", files.ExceptionsFile, problems)
     policies = _read(folder / "policies.yaml", files.PoliciesFile, problems)
+    rates = _read(folder / "exchange_rates.yaml", files.ExchangeRatesFile, problems)
     # What a broken file should agree with is checked once it is mended: its other problems come first.
-    problems.extend(cross_problems(PolicyFiles(accounts, rules, entities, tax, calendars, exceptions, policies)))
-    if problems or not (accounts and rules and entities and tax and calendars and exceptions and policies):
+    problems.extend(cross_problems(PolicyFiles(accounts, rules, entities, tax, calendars, exceptions, policies, rates)))
+    if problems or not (accounts and rules and entities and tax and calendars and exceptions and policies and rates):
         raise PolicyError(problems)
     return Configuration(
-        policy=_policy(rules.model, entities.model, tax.model, exceptions.model, policies.model),
+        policy=_policy(rules.model, entities.model, tax.model, exceptions.model, policies.model, rates.model),
         chart=_chart(accounts.model),
         tax={
             name: TaxJurisdiction(name, entry.account, entry.description)
@@ -64,6 +68,7 @@ def load_configuration(folder: Path) -> Configuration:
         },
         calendars={name: _calendar(name, entry) for name, entry in calendars.model.calendars.items()},
         calendar_of_entity={name: entry.calendar for name, entry in entities.model.entities.items()},
+        region_of_entity={name: entry.region or "" for name, entry in entities.model.entities.items()},
         sla_in_close_window={
             cause: _hours(entry.sla_hours_in_close_window)
             for cause, entry in exceptions.model.exceptions.items()
@@ -111,6 +116,7 @@ def _policy(
     tax: files.TaxFile,
     exceptions: files.ExceptionsFile,
     policies: files.PoliciesFile,
+    rates: files.ExchangeRatesFile,
 ) -> Policy:
     bounds = policies.bounds
     return Policy(
@@ -128,6 +134,8 @@ def _policy(
             cash=rules.accounts.cash,
             intercompany_receivable=rules.accounts.intercompany_receivable,
             intercompany_payable=rules.accounts.intercompany_payable,
+            fx_gain=rules.accounts.fx_gain,
+            fx_loss=rules.accounts.fx_loss,
             revenue=dict(rules.revenue),
             tax_payable={name: entry.account for name, entry in tax.jurisdictions.items()},
         ),
@@ -147,7 +155,16 @@ def _policy(
             attempts=bounds.attempts,
             seen_for=dt.timedelta(days=bounds.seen_for_days),
         ),
+        rates=_rates(rates),
     )
+
+
+def _rates(file: files.ExchangeRatesFile) -> ExchangeRates:
+    pairs = {}
+    for pair, by_day in file.rates.items():
+        days = tuple(sorted(by_day))
+        pairs[pair[:3], pair[4:]] = DatedRates(days, tuple(by_day[day] for day in days))
+    return ExchangeRates(file.holds_days, pairs)
 
 
 def _fiscal_calendar(entry: files.FiscalCalendarEntry | None) -> FiscalCalendar:

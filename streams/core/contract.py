@@ -14,6 +14,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from streams.core.closing import Closing
+from streams.core.fx import Carried
 from streams.core.money import ZERO
 from streams.records import (
     CommercialEvent,
@@ -65,7 +66,7 @@ AWAITS_APPROVAL = frozenset({Wait.APPROVAL, Wait.LATE})
 """What an operator approves or rejects."""
 
 
-class Parked(Struct, frozen=True):
+class Parked(Struct, gc=False, frozen=True):
     """An event that came before it could be applied, in order of arrival."""
 
     event: CommercialEvent
@@ -76,7 +77,7 @@ class Parked(Struct, frozen=True):
     """Where it was read, without the payload."""
 
 
-class PendingPosting(Struct, frozen=True):
+class PendingPosting(Struct, gc=False, frozen=True):
     """A released posting without a final answer; `held` waits for an operator and is not resent."""
 
     posting: ErpPosting
@@ -88,7 +89,7 @@ class PendingPosting(Struct, frozen=True):
     """What the event ends as when this is its last open posting; EXCEPTION when another step of it has failed."""
 
 
-class InFlight(Struct, frozen=True):
+class InFlight(Struct, gc=False, frozen=True):
     """An admitted event (or a step of one) on its way, in order of admission.
 
     `command` is None when the event does not concern revenue. The answer is kept until everything before it is done,
@@ -126,7 +127,7 @@ class InFlight(Struct, frozen=True):
         return self.command is None or self.answer is not None
 
 
-class Contract(Struct, frozen=True, omit_defaults=True):
+class Contract(Struct, gc=False, frozen=True, omit_defaults=True):
     """One contract. Amounts are net, in the contract's currency."""
 
     contract_id: str
@@ -158,6 +159,8 @@ class Contract(Struct, frozen=True, omit_defaults=True):
     parked: tuple[Parked, ...] = ()
     queue: tuple[InFlight, ...] = ()
     postings: tuple[PendingPosting, ...] = ()
+    carried: Carried | None = None
+    """What its balances are carried at in the books of the entity that contracts; None while they are not foreign."""
 
     @property
     def position(self) -> Decimal:
@@ -174,7 +177,7 @@ class Contract(Struct, frozen=True, omit_defaults=True):
         return ContractState.TERMINATED if self.terminated else ContractState.ACTIVE
 
 
-class Document(Struct, frozen=True):
+class Document(Struct, gc=False, frozen=True):
     """An admitted transaction that later events may refer to: to pay, to credit, to correct."""
 
     event: CommercialEvent

@@ -49,6 +49,7 @@ class Rule(StrEnum):
     PATTERN = "pattern"
     PROGRESS = "progress"
     PROBABILITY = "probability"
+    EXCHANGE_RATE = "exchange_rate"
     UNKNOWN_LINE = "unknown_line"
     COMBINATION = "combination"
     ALLOCATION = "allocation"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from streams.core.money import ZERO
 from streams.core.policy import PostingAccounts
 from streams.records import DocumentLine, JournalLine, RecognisedAmount
@@ -87,23 +89,31 @@ def recognition(
     return {entity: lines for entity, lines in journals.items() if lines}
 
 
-def with_refund_liability(accounts: PostingAccounts, lines: Lines, change: Decimal) -> Lines:
-    """Return a journal that also moves an amount from contract liability to refund liability; below 0, back."""
-    if not change:
-        return lines
-    return netted((*lines, _debit(accounts.contract_liability, change), _credit(accounts.refund_liability, change)))
+def refund_liability(accounts: PostingAccounts, change: Decimal) -> Lines:
+    """Return the lines that move an amount from contract liability to refund liability; below 0, back."""
+    return _balanced([_debit(accounts.contract_liability, change), _credit(accounts.refund_liability, change)])
 
 
 def netted(lines: Iterable[JournalLine]) -> Lines:
     """Return one line for each account and dimension, debits less credits; what nets to zero is left out."""
-    totals: dict[tuple[str, str, str, str], Decimal] = {}
+    totals: dict[tuple[str, str, str, str], tuple[Decimal, Decimal]] = {}
     for line in lines:
         key = (line.account, line.product_line, line.jurisdiction, line.partner_entity)
-        totals[key] = totals.get(key, ZERO) + line.debit - line.credit
+        amount, functional = totals.get(key, (ZERO, ZERO))
+        functional += line.functional_debit - line.functional_credit
+        totals[key] = (amount + line.debit - line.credit, functional)
     return _balanced(
-        _debit(account, amount, product_line=product_line, jurisdiction=jurisdiction, partner_entity=partner)
-        for (account, product_line, jurisdiction, partner), amount in totals.items()
+        with_functional(
+            _debit(account, amount, product_line=product_line, jurisdiction=jurisdiction, partner_entity=partner),
+            functional,
+        )
+        for (account, product_line, jurisdiction, partner), (amount, functional) in totals.items()
     )
+
+
+def with_functional(line: JournalLine, value: Decimal) -> JournalLine:
+    """Return a line with a functional amount: a debit above 0, a credit below."""
+    return replace(line, functional_debit=max(value, ZERO), functional_credit=max(-value, ZERO))
 
 
 def _revenue(accounts: PostingAccounts, by_product_line: Mapping[str, Decimal]) -> list[JournalLine]:
@@ -166,7 +176,7 @@ def _credit(
 
 
 def _balanced(lines: Iterable[JournalLine]) -> Lines:
-    kept = tuple(line for line in lines if line.debit or line.credit)
+    kept = tuple(line for line in lines if line.debit or line.credit or line.functional_debit or line.functional_credit)
     debits = sum((line.debit for line in kept), ZERO)
     credits = sum((line.credit for line in kept), ZERO)
     if debits != credits:

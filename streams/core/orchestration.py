@@ -57,6 +57,7 @@ from streams.core.operators import asked
 from streams.core.overdue import give_up_next, overdue
 from streams.core.policy import Policy
 from streams.core.postings import postings
+from streams.core.rates import RateMissing
 from streams.core.steps import (
     billed_by,
     changes_book,
@@ -366,8 +367,8 @@ def _release(turn: Turn) -> None:
             continue
         problem = invalid_answer(step.answer) if step.answer is not None else None
         try:
-            released = () if problem else postings(turn.contract, step, turn.policy)
-        except MappingMissing as missing:
+            released, carried = ((), turn.contract.carried) if problem else postings(turn.contract, step, turn.policy)
+        except (MappingMissing, RateMissing) as missing:
             # Stays at the head: the posting is made when the mapping is there, and nothing overtakes it.
             if not step.told:
                 turn.change(queue=(replace(step, told=True), *turn.contract.queue[1:]))
@@ -379,6 +380,8 @@ def _release(turn: Turn) -> None:
             _rejected(turn, step, RevenueRejected(code="schedule_not_validated", reason=problem))
             continue
         _accepted(turn, step)
+        if carried is not turn.contract.carried:
+            turn.change(carried=carried)
         _post(turn, step, released)
         if corrects(step) or not released:
             _go_on(turn, step)

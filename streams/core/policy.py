@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from streams.core.fiscal import CalendarMonths, FiscalCalendar
+from streams.core.rates import ExchangeRates
 from streams.records import Owner, ResolvingAction, RootCause, Severity
 
 _MONTHS = CalendarMonths()
@@ -55,6 +56,9 @@ class PostingAccounts:
     cash: str
     intercompany_receivable: str
     intercompany_payable: str
+    fx_gain: str
+    """Realised and unrealised exchange gains."""
+    fx_loss: str
     revenue: Mapping[str, str]
     """Product line to account."""
     tax_payable: Mapping[str, str]
@@ -113,6 +117,12 @@ class Policy:
     variance_tolerance: Decimal
     """Absolute difference, in the currency's unit, up to which two systems still tie out."""
     bounds: Bounds
+    rates: ExchangeRates
+
+    def foreign(self, currency: str, legal_entity: str) -> str:
+        """Return the functional currency of an entity where it is another than this one; else ''."""
+        entity = self.entities.get(legal_entity)
+        return "" if entity is None or entity.functional_currency == currency else entity.functional_currency
 
     def calendar(self, legal_entity: str) -> FiscalCalendar:
         """Return the fiscal calendar of an entity; calendar months for one that is not configured."""

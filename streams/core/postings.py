@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
-from typing import assert_never
+from collections.abc import Callable
+from typing import NamedTuple, assert_never
 
 from msgspec.structs import replace
 
 from streams.core import journals
 from streams.core.contract import Contract, InFlight
+from streams.core.foreign import of_document, of_refund_liability, of_run, remeasured
+from streams.core.fx import Carried
 from streams.core.ids import command_id
 from streams.core.journals import Lines
 from streams.core.money import ZERO
@@ -37,35 +39,30 @@ from streams.records import (
 )
 
 
-def postings(contract: Contract, step: InFlight, policy: Policy) -> tuple[ErpPosting, ...]:
+class Released(NamedTuple):
+    """What a step releases, and what the contract's foreign balances are carried at afterwards."""
+
+    postings: tuple[ErpPosting, ...]
+    carried: Carried | None
+
+
+def postings(contract: Contract, step: InFlight, policy: Policy) -> Released:
     """Return what a done step releases to the ERP, given the contract's position before it.
 
-    Raises MappingMissing when the configuration lacks an account.
+    Raises MappingMissing when the configuration lacks an account, RateMissing when it lacks an exchange rate.
     """
-    accounts = policy.accounts
+    event, accounts, position = step.event, policy.accounts, contract.position
     if step.reverses is not None:
         lines = _opposite(contract, step.reverses, accounts)
-        lines = journals.with_refund_liability(accounts, lines, _refund_change(contract, step))
-        if step.refused:
-            lines = journals.netted((*step.refused, *lines))
-        return _posting(contract, step, policy, step.event.context.legal_entity, lines, reverses=step.reverses)
-    recognised = step.answer.recognised if isinstance(step.answer, RevenueAccepted) else ()
-    match step.event.body:
+        return _document(contract, step, step.reverses, lines, policy)
+    match event.body:
         case PeriodClosed(period=period):
-            entity = contract.legal_entity
-            by_entity = journals.recognition(accounts, contract.position, entity, recognised)
-            if change := _refund_change(contract, step):
-                by_entity[entity] = journals.with_refund_liability(accounts, by_entity.get(entity, ()), change)
-            dated = replace(step, posting_date=policy.calendar(step.event.context.legal_entity).last_day(period))
-            return tuple(
-                posting
-                for name, lines in by_entity.items()
-                for posting in _posting(contract, dated, policy, name, lines)
-            )
+            last_day = policy.calendar(event.context.legal_entity).last_day(period)
+            return _run(contract, replace(step, posting_date=last_day), policy)
         case InvoiceIssued(lines=billed):
-            lines = journals.invoice(accounts, contract.position, billed)
+            lines = journals.invoice(accounts, position, billed)
         case CreditIssued(lines=credited):
-            lines = journals.credit(accounts, contract.position, credited)
+            lines = journals.credit(accounts, position, credited)
         case PaymentReceived(amount=amount):
             lines = journals.payment(accounts, amount)
         case RefundIssued(amount=amount):
@@ -80,18 +77,70 @@ def postings(contract: Contract, step: InFlight, policy: Policy) -> tuple[ErpPos
             | EstimateChanged()
             | PeriodOpened()
         ):
-            return ()
+            return Released((), contract.carried)
         case _ as unreachable:
             assert_never(unreachable)
-    lines = journals.with_refund_liability(accounts, lines, _refund_change(contract, step))
-    return _posting(contract, step, policy, step.event.context.legal_entity, lines)
+    return _document(contract, step, event, lines, policy)
 
 
-def _refund_change(contract: Contract, step: InFlight) -> Decimal:
-    """Return by how much the step moves the refund liability."""
-    if not isinstance(step.answer, RevenueAccepted):
-        return ZERO
-    return step.answer.refund_liability_total - contract.refund_liability
+def _document(contract: Contract, step: InFlight, document: CommercialEvent, lines: Lines, policy: Policy) -> Released:
+    entity, day = contract.legal_entity, step.posting_date
+
+    def journal(before: Contract) -> tuple[Carried | None, dict[str, Lines]]:
+        taken_back = step.reverses is not None
+        carried, translated = of_document(before, document, lines, policy, day, taken_back=taken_back)
+        return carried, {entity: translated}
+
+    carried, by_entity = _with_refund_liability(contract, step, policy, journal)
+    posted = by_entity[entity]
+    if step.refused:
+        posted = journals.netted((*step.refused, *posted))
+    return Released(_posting(contract, step, entity, posted, policy), carried)
+
+
+def _run(contract: Contract, step: InFlight, policy: Policy) -> Released:
+    """Revenue of the period by entity, then the remeasurement of what the closing entity holds in foreign currency."""
+    recognised = step.answer.recognised if isinstance(step.answer, RevenueAccepted) else ()
+    entity = contract.legal_entity
+    earned = journals.recognition(policy.accounts, contract.position, entity, recognised)
+
+    def journal(before: Contract) -> tuple[Carried | None, dict[str, Lines]]:
+        return of_run(before, earned, policy, step.posting_date)
+
+    carried, by_entity = _with_refund_liability(contract, step, policy, journal)
+    released = [
+        posting for name, lines in by_entity.items() for posting in _posting(contract, step, name, lines, policy)
+    ]
+    if step.event.context.legal_entity == entity:
+        carried, lines = remeasured(contract, carried, policy, step.posting_date)
+        released += _posting(contract, step, entity, lines, policy, remeasures=True)
+    return Released(tuple(released), carried)
+
+
+Journal = Callable[[Contract], tuple[Carried | None, dict[str, Lines]]]
+"""What is carried after a step, and its journals by legal entity, given the contract before it."""
+
+
+def _with_refund_liability(
+    contract: Contract, step: InFlight, policy: Policy, journal: Journal
+) -> tuple[Carried | None, dict[str, Lines]]:
+    """Return what is carried after a step and its journals, with the move of the refund liability that belongs to it.
+
+    What is no refund liability any more is contract liability before the step uses it up, and what becomes one is
+    contract liability first.
+    """
+    answer, entity = step.answer, contract.legal_entity
+    change = answer.refund_liability_total - contract.refund_liability if isinstance(answer, RevenueAccepted) else ZERO
+    if not change:
+        return journal(contract)
+    moved = journals.refund_liability(policy.accounts, change)
+    if change < 0:
+        carried, moved = of_refund_liability(contract, moved, policy, step.posting_date)
+        carried, by_entity = journal(replace(contract, carried=carried))
+    else:
+        carried, by_entity = journal(contract)
+        carried, moved = of_refund_liability(replace(contract, carried=carried), moved, policy, step.posting_date)
+    return carried, {**by_entity, entity: journals.netted((*by_entity.get(entity, ()), *moved))}
 
 
 def _opposite(contract: Contract, reversed_event: CommercialEvent, accounts: PostingAccounts) -> Lines:
@@ -114,20 +163,17 @@ def posting_id(contract_id: str, event_id: str, legal_entity: str) -> str:
 
 
 def _posting(
-    contract: Contract,
-    step: InFlight,
-    policy: Policy,
-    entity: str,
-    lines: Lines,
-    *,
-    reverses: CommercialEvent | None = None,
+    contract: Contract, step: InFlight, entity: str, lines: Lines, policy: Policy, *, remeasures: bool = False
 ) -> tuple[ErpPosting, ...]:
     if not lines:
         return ()
-    event, day = step.event, step.posting_date
+    event, day, reverses = step.event, step.posting_date, step.reverses
     description = _description(event, day) + _adjusts(event, day, policy)
     body: PostJournal | ReverseJournal
-    if reverses is None:
+    if remeasures:
+        identity = command_id(contract.contract_id, event.event_id, "PostJournal", f"{entity} remeasurement")
+        body = PostJournal(description=f"Foreign exchange, closing rate of {day}", lines=lines)
+    elif reverses is None:
         identity = posting_id(contract.contract_id, event.event_id, entity)
         body = PostJournal(description=description, lines=lines)
     elif step.refused:
@@ -160,6 +206,7 @@ def _posting(
             processing_status=ProcessingStatus.AWAITING_POSTING,
         ),
         body=body,
+        functional_currency=policy.foreign(contract.currency, entity),
     )
     return (posting,)
 

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,6 +35,7 @@ from streams.records import (
 )
 
 BILLING, REVENUE, ERP = "billing", "revenue", "erp"
+ERP_DEBITS, ERP_CREDITS = "erp debits", "erp credits"
 
 Amounts = dict[str, Decimal]
 
@@ -64,6 +66,8 @@ class Tie(Struct, frozen=True, omit_defaults=True):
     revenue_billed: Decimal = ZERO
     revenue_recognised: Amounts = {}
     erp: Amounts = {}
+    functional: dict[str, tuple[Decimal, Decimal]] = {}
+    """Debits and credits in functional currency that the ERP booked, by entity whose functional currency is another."""
     transactions: dict[str, tuple[Decimal, Decimal, Decimal]] = {}
     """Net, tax and receivable of each billing transaction, so that a correction can take them back."""
     corrected: tuple[str, ...] = ()
@@ -194,11 +198,14 @@ def recognised(tie: Tie, answer: RevenueAccepted, context: Context, at: dt.datet
 
 def booked(tie: Tie, answer: PostingAccepted, legal_entity: str, at: dt.datetime) -> Tie:
     """Return the tie after the ERP's first acceptance of a posting."""
-    erp = dict(tie.erp)
+    erp, functional = dict(tie.erp), dict(tie.functional)
     for line in answer.lines:
         key = f"{legal_entity}|{line.account}"
         erp[key] = erp.get(key, ZERO) + line.debit - line.credit
-    return replace(tie, erp=erp, erp_answers=tie.erp_answers + 1, changed_at=at)
+        if line.functional_debit or line.functional_credit:
+            debits, credits = functional.get(legal_entity, (ZERO, ZERO))
+            functional[legal_entity] = (debits + line.functional_debit, credits + line.functional_credit)
+    return replace(tie, erp=erp, functional=functional, erp_answers=tie.erp_answers + 1, changed_at=at)
 
 
 def compare(tie: Tie, accounts: PostingAccounts) -> list[Comparison]:
@@ -238,6 +245,9 @@ def compare(tie: Tie, accounts: PostingAccounts) -> list[Comparison]:
                 -_held(tie.erp, performing, revenue),
             )
         )
+    for entity, (debits, credits) in sorted(tie.functional.items()):
+        measure = ReconciledMeasure.FUNCTIONAL_BALANCE
+        comparisons.append(Comparison(measure, entity, ERP_DEBITS, debits, ERP_CREDITS, credits))
     return comparisons
 
 
@@ -251,9 +261,16 @@ def _is_of(key: str, entity: str, accounts: set[str]) -> bool:
 
 
 def reconcile(
-    tie: Tie, accounts: PostingAccounts, tolerance: Decimal, at: dt.datetime
+    tie: Tie,
+    accounts: PostingAccounts,
+    tolerance: Decimal,
+    at: dt.datetime,
+    functional_currencies: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Tie, tuple[Variance, ...]]:
-    """Return the tie and the variances to tell: new or changed differences, and those that ended (difference 0)."""
+    """Return the tie and the variances to tell: new or changed differences, and those that ended (difference 0).
+
+    `functional_currencies` are those of the entities; the functional balance is in them.
+    """
     told = dict(tie.told)
     variances = []
     for comparison in compare(tie, accounts):
@@ -261,7 +278,10 @@ def reconcile(
         difference = comparison.difference if abs(comparison.difference) > tolerance else ZERO
         if difference == told.get(key, ZERO):
             continue
-        variances.append(_variance(tie, comparison, difference, at))
+        currency = tie.currency
+        if comparison.measure is ReconciledMeasure.FUNCTIONAL_BALANCE:
+            currency = functional_currencies.get(comparison.legal_entity, currency)
+        variances.append(_variance(tie, comparison, currency, difference, at))
         if difference:
             told[key] = difference
         else:
@@ -269,12 +289,12 @@ def reconcile(
     return replace(tie, told=told, changed_at=None), tuple(variances)
 
 
-def _variance(tie: Tie, comparison: Comparison, difference: Decimal, at: dt.datetime) -> Variance:
+def _variance(tie: Tie, comparison: Comparison, currency: str, difference: Decimal, at: dt.datetime) -> Variance:
     outcome = ReconciliationOutcome.VARIANCE if difference else ReconciliationOutcome.TIED_OUT
     return Variance(
-        variance_id=derive("variance", tie.contract_id, comparison.legal_entity, tie.currency, comparison.measure),
+        variance_id=derive("variance", tie.contract_id, comparison.legal_entity, currency, comparison.measure),
         legal_entity=comparison.legal_entity,
-        currency=tie.currency,
+        currency=currency,
         measure=comparison.measure,
         left_system=comparison.left_system,
         left_amount=comparison.left_amount,

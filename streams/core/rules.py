@@ -21,6 +21,7 @@ from streams.core.performance_terms import (
 from streams.core.period_terms import period_terms
 from streams.core.policy import Policy
 from streams.core.price_terms import estimate_terms, later_lines, no_residual, price_terms
+from streams.core.rate_terms import rate_terms
 from streams.records import (
     CommercialEvent,
     ContractAmended,
@@ -122,6 +123,7 @@ def _context(found: Findings, event: CommercialEvent) -> None:
 def _body(found: Findings, event: CommercialEvent) -> None:
     body = event.body
     at = f"/body/{type(body).__name__}"
+    rate_terms(found, at, event)
     match body:
         case ContractSigned():
             currency = body.currency if found.currency(f"{at}/currency", body.currency) else None

@@ -135,6 +135,13 @@ def test_a_calendar_knows_weekends_holidays_and_the_close_window() -> None:
         ("calendars.yaml", "weekend: [saturday", "weekend: [caturday", ["calendars.us.weekend.0: found 'caturday'"]),
         ("calendars.yaml", "2026-01-01", "2026-02-30", ["calendars.us.holidays.2026-02-30"]),
         ("tax.yaml", "jurisdictions:", "jurisdictions: [", ["valid YAML"]),
+        ("posting_rules.yaml", "fx_loss: 7900", "fx_loss: 4900", ["accounts.fx_loss", "an account of type expense"]),
+        ("exchange_rates.yaml", "  USD/EUR:", "  USD/Euro:", ["rates.USD/Euro: found 'USD/Euro'", "USD/EUR"]),
+        ("exchange_rates.yaml", "  USD/JPY:", "  EUR/USD:", ["rates.USD/EUR: found USD/EUR beside EUR/USD", "inverse"]),
+        ("exchange_rates.yaml", "2024-02-01: ", "2024-01-01: ", ["found the key a second time"]),
+        ("exchange_rates.yaml", "2024-02-01: ", "2024-02-02: ", ["found no rate from 2024-02-01 to 2024-02-01"]),
+        ("exchange_rates.yaml", "2024-01-01: ", "2024-01-01: -", ["rates.USD/EUR.2024-01-01", "greater than 0"]),
+        ("exchange_rates.yaml", "holds_days: 31", "holds_days: 0", ["holds_days: found '0'"]),
         ("tax.yaml", "  DE: {account: 2530", "  [DE]: {account: 2530", ["found a list as a key"]),
     ],
 )

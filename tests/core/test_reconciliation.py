@@ -13,6 +13,7 @@ from streams.records import (
     AccountingTreatment,
     CommercialEvent,
     ErpPosting,
+    JournalLine,
     PostingAccepted,
     ReconciledMeasure,
     ReconciliationOutcome,
@@ -112,6 +113,23 @@ def test_the_performing_entitys_revenue_is_compared_in_its_own_books() -> None:
         (ReconciledMeasure.RECOGNISED, "ACME-DE"): 5,
         (ReconciledMeasure.CONTRACT_POSITION, "ACME-US"): -5,
     }
+
+
+def test_the_functional_balance_of_an_entity_must_net_to_zero() -> None:
+    def lines(debit: str, credit: str) -> PostingAccepted:
+        bill = JournalLine(account="1100", debit=Decimal(10), credit=ZERO, functional_debit=Decimal(debit))
+        earned = JournalLine(account="2100", debit=ZERO, credit=Decimal(10), functional_credit=Decimal(credit))
+        return PostingAccepted(document_number="1", period="2026-01", lines=(bill, earned))
+
+    tie = Tie(contract_id="C1", legal_entity="ACME-DE", currency="USD", billed=Decimal(10), receivable=Decimal(10))
+    tie = replace(tie, revenue_billed=Decimal(10))
+    agreed = booked(tie, lines("9.00", "9.00"), "ACME-DE", START)
+    assert reconcile(agreed, ACCOUNTS, ZERO, START, {"ACME-DE": "EUR"})[1] == ()
+    (variance,) = reconcile(
+        booked(tie, lines("9.00", "8.99"), "ACME-DE", START), ACCOUNTS, ZERO, START, {"ACME-DE": "EUR"}
+    )[1]
+    assert (variance.measure, variance.legal_entity) == (ReconciledMeasure.FUNCTIONAL_BALANCE, "ACME-DE")
+    assert (variance.currency, variance.difference) == ("EUR", Decimal("0.01"))
 
 
 def test_a_contract_is_compared_when_all_that_was_read_belongs_to_one_moment() -> None:

@@ -22,6 +22,18 @@ def line(account: str, debit: str | Decimal = "0", credit: str | Decimal = "0", 
     return JournalLine(account=account, debit=Decimal(debit), credit=Decimal(credit), product_line=product_line)
 
 
+def foreign(account: str, amount: str, functional: str) -> JournalLine:
+    """A line in two currencies: debits are above 0, credits below."""
+    nothing, in_dollars, in_books = Decimal(0), Decimal(amount), Decimal(functional)
+    return JournalLine(
+        account=account,
+        debit=max(in_dollars, nothing),
+        credit=max(-in_dollars, nothing),
+        functional_debit=max(in_books, nothing),
+        functional_credit=max(-in_books, nothing),
+    )
+
+
 def invoice_lines(net: str = "100.00", tax: str = "8.25") -> tuple[JournalLine, ...]:
     gross = Decimal(net) + Decimal(tax)
     return (line("1100", debit=gross), line("2100", credit=net), line("2510", credit=tax))
@@ -37,6 +49,7 @@ def posting(
     period: str | None = None,
     contract: str = "C-1",
     reverses: str | None = None,
+    functional_currency: str = "",
 ) -> ErpPosting:
     """An invoice's posting, or a reversal of the posting of another name."""
     body_lines = tuple(invoice_lines() if lines is None else lines)
@@ -61,4 +74,5 @@ def posting(
             legal_entity=entity,
         ),
         body=body,
+        functional_currency=functional_currency,
     )

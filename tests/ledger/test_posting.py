@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from connectors.erp.ledger import EmbeddedLedger, EntryFilter
+from connectors.erp.ledger.memory import MemoryLedger
 from connectors.protocols import ConnectorUnavailable
-from streams.records import ErpPosting, PostingAccepted, PostingRejected
-from tests.ledger.postings import ACCOUNTS, ENTITIES, command_id, invoice_lines, line, posting
+from streams.records import ErpPosting, JournalLine, PostingAccepted, PostingRejected
+from tests.ledger.postings import ACCOUNTS, ENTITIES, command_id, foreign, invoice_lines, line, posting
+
+
+def in_euros(*lines: JournalLine, currency: str = "USD", functional: str = "EUR", name: str = "x") -> ErpPosting:
+    return posting(name, lines, entity="ACME-DE", currency=currency, functional_currency=functional)
 
 
 def rejected(ledger: EmbeddedLedger, wrong: ErpPosting) -> PostingRejected:
@@ -102,6 +107,12 @@ def test_document_numbers_have_no_gaps_for_an_entity_and_year_though_postings_ar
         (posting("x", date=dt.date(2024, 12, 31)), "closed_period", False, "2025-01"),
         (posting("x", reverses="never-posted"), "nothing_to_reverse", True, command_id("never-posted")),
         (posting("x", contract="C-\0"), "invalid_text", False, "NUL"),
+        (in_euros(foreign("1100", "10", "9"), foreign("2100", "-10", "-9.01")), "unbalanced", False, "9.01 EUR"),
+        (in_euros(foreign("1100", "10", "9"), foreign("2100", "-9", "-9")), "unbalanced", False, "9 USD"),
+        (in_euros(foreign("1100", "10", "9.001")), "currency_minor_unit", False, "0.01 EUR"),
+        (in_euros(foreign("1100", "0", "0")), "negative_or_two_sided_line", False, "1100"),
+        (in_euros(foreign("1100", "1", "1"), currency="EUR"), "currency_minor_unit", False, "'EUR'"),
+        (in_euros(foreign("1100", "1", "1"), functional=""), "functional_amount", False, "line 1"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.islower() else "",
 )
@@ -236,3 +247,28 @@ def test_a_database_that_cannot_be_reached_is_an_outage_and_not_a_refusal(place:
     ledger = EmbeddedLedger(urls[place], ACCOUNTS, ENTITIES)
     with pytest.raises(ConnectorUnavailable, match=r"does not answer|cannot be made"):
         ledger.post([posting("a")])
+
+
+def test_functional_amounts_are_kept_and_give_a_trial_balance_in_functional_currency(ledger: EmbeddedLedger) -> None:
+    bill = in_euros(foreign("1100", "100.00", "90.00"), foreign("2100", "-100.00", "-90.00"), name="bill")
+    gain = in_euros(foreign("1100", "0", "2.00"), foreign("4010", "0", "-2.00"), name="gain")
+    home = posting("home", entity="ACME-DE", currency="EUR")
+    [first, *_] = ledger.post([bill, gain, home])
+    assert ledger.post([bill]) == [first]
+    assert isinstance(first, PostingAccepted)
+    assert first.lines == bill.body.lines
+    assert [(entry.functional_currency, entry.lines) for entry in ledger.entries()] == [
+        ("EUR", bill.body.lines),
+        ("EUR", gain.body.lines),
+        ("", home.body.lines),
+    ]
+    held = MemoryLedger(ACCOUNTS, ENTITIES)
+    held.post([bill, gain, home])
+    assert ledger.functional_balances() == held.functional_balances()
+    assert [(row.account, row.currency, str(row.balance)) for row in ledger.functional_balances()] == [
+        ("1100", "EUR", "200.25"),
+        ("2100", "EUR", "-190.00"),
+        ("2510", "EUR", "-8.25"),
+        ("4010", "EUR", "-2.00"),
+    ]
+    assert ledger.functional_balances("C-9") == []

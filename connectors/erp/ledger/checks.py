@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from connectors.erp.ledger.schema import AMOUNT_LIMIT, COMMAND_ID_LENGTH
 from streams.core.fiscal import CalendarMonths, FiscalCalendar
@@ -57,13 +58,12 @@ def refuse_by_itself(posting: ErpPosting, books: Books) -> PostingRejected | Non
             "currency_minor_unit", f"the currency is {posting.currency!r}; expected an ISO 4217 code such as USD"
         )
     for number, line in enumerate(lines, 1):
-        refusal = _refuse_line(number, line, posting.currency)
+        refusal = _refuse_line(number, line, posting.currency, posting.functional_currency)
         if refusal is not None:
             return refusal
-    debits, credits = sum((line.debit for line in lines), ZERO), sum((line.credit for line in lines), ZERO)
-    if debits != credits:
-        found = f"found debits {debits} and credits {credits} {posting.currency}, a difference of {debits - credits}"
-        return _final("unbalanced", f"{found}; expected equal sums")
+    refusal = _refuse_unbalanced(posting)
+    if refusal is not None:
+        return refusal
     expected = books.period_of(posting)
     if posting.period != expected:
         return _final(
@@ -133,9 +133,41 @@ def _refuse_text(posting: ErpPosting) -> PostingRejected | None:
     return _final("invalid_text", f"found a NUL character in {wrong!r}; expected text without it")
 
 
-def _refuse_line(number: int, line: JournalLine, currency: str) -> PostingRejected | None:
+def _refuse_unbalanced(posting: ErpPosting) -> PostingRejected | None:
+    lines = posting.body.lines
+    sums = [(posting.currency, [(line.debit, line.credit) for line in lines])]
+    if posting.functional_currency:
+        functional = [(line.functional_debit, line.functional_credit) for line in lines]
+        sums.append((posting.functional_currency, functional))
+    for currency, amounts in sums:
+        debits, credits = (sum(side, ZERO) for side in zip(*amounts, strict=True))
+        if debits != credits:
+            found = f"found debits {debits} and credits {credits} {currency}, a difference of {debits - credits}"
+            return _final("unbalanced", f"{found}; expected equal sums")
+    return None
+
+
+def _refuse_line(number: int, line: JournalLine, currency: str, functional_currency: str) -> PostingRejected | None:
     sides = f"line {number} on {line.account} has debit {line.debit} and credit {line.credit}"
-    for amount in (line.debit, line.credit):
+    refusal = _refuse_amounts(sides, (line.debit, line.credit), currency)
+    if refusal is not None:
+        return refusal
+    functional = (line.functional_debit, line.functional_credit)
+    if not functional_currency:
+        if any(functional):
+            return _final("functional_amount", f"{sides}, and functional amounts; expected a functional currency too")
+        return _refuse_sides(sides, line, only_one=True)
+    sides = f"{sides}, functional {line.functional_debit} and {line.functional_credit}"
+    if functional_currency == currency or not _CURRENCY.fullmatch(functional_currency):
+        found = f"the functional currency is {functional_currency!r}, the journal's is {currency}"
+        return _final("currency_minor_unit", f"{found}; expected another one of ISO 4217, or none")
+    refusal = _refuse_amounts(sides, functional, functional_currency)
+    # An exchange difference has an amount in functional currency only.
+    return refusal or _refuse_sides(sides, line, only_one=not any(functional))
+
+
+def _refuse_amounts(sides: str, amounts: tuple[Decimal, Decimal], currency: str) -> PostingRejected | None:
+    for amount in amounts:
         if not amount.is_finite() or amount < ZERO:
             return _final("negative_or_two_sided_line", f"{sides}; expected amounts of 0 or more")
         if amount >= AMOUNT_LIMIT:
@@ -143,7 +175,13 @@ def _refuse_line(number: int, line: JournalLine, currency: str) -> PostingReject
         if not is_exact(amount, currency):
             unit = minor_unit(currency)
             return _final("currency_minor_unit", f"{sides}; expected multiples of {unit} {currency}")
-    if (line.debit == ZERO) == (line.credit == ZERO):
+    return None
+
+
+def _refuse_sides(sides: str, line: JournalLine, *, only_one: bool) -> PostingRejected | None:
+    if (line.debit and line.credit) or (line.functional_debit and line.functional_credit):
+        return _final("negative_or_two_sided_line", f"{sides}; expected one of a debit and a credit")
+    if only_one and line.debit == ZERO and line.credit == ZERO:
         return _final("negative_or_two_sided_line", f"{sides}; expected exactly one of them to be more than 0")
     return None
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby
 
 from sqlalchemy import Connection, Row, Select, select
 
 from connectors.erp.ledger.schema import entries, lines
-from streams.core.money import quantize
+from streams.core.money import ZERO, quantize
 from streams.records import JournalLine
 
 
@@ -35,6 +36,8 @@ class LedgerEntry:
     description: str
     reverses_command_id: str | None
     lines: tuple[JournalLine, ...]
+    functional_currency: str = ""
+    """Of the entity, where it is another than the journal's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,15 @@ def _entry(rows: Sequence[Row[tuple[object, ...]]]) -> LedgerEntry:
                 product_line=row.product_line,
                 jurisdiction=row.jurisdiction,
                 partner_entity=row.partner_entity,
+                functional_debit=functional_amount(row.functional_debit, head.functional_currency),
+                functional_credit=functional_amount(row.functional_credit, head.functional_currency),
             )
             for row in rows
         ),
+        functional_currency=head.functional_currency,
     )
+
+
+def functional_amount(amount: Decimal, functional_currency: str) -> Decimal:
+    """Return a functional amount in its currency's minor unit; a journal without that currency has none."""
+    return quantize(amount, functional_currency) if functional_currency else ZERO

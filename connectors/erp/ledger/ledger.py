@@ -8,15 +8,16 @@ is posted.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 
-from sqlalchemy import Engine, delete, func, select, type_coerce
+from sqlalchemy import Engine, case, delete, func, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 
 from connectors.erp.ledger.checks import Books
 from connectors.erp.ledger.database import Database, open_engine
 from connectors.erp.ledger.entries import ClosedPeriod, EntryFilter, LedgerEntry, read_page
 from connectors.erp.ledger.posting import insert_absent, lock_numbers, post_in
-from connectors.erp.ledger.reading import read_lines, read_movements
+from connectors.erp.ledger.reading import read_lines, read_movements, read_sum_of_first
 from connectors.erp.ledger.schema import Amount, entries, lines, periods
 from connectors.protocols import AccountBalance, ConnectorUnavailable, Erp
 from connectors.reading import Dimension, LedgerLine, LineFilter, Movement
@@ -76,6 +77,28 @@ class EmbeddedLedger(Erp):
             AccountBalance(row.entity, row.account, row.currency, quantize(row.balance, row.currency)) for row in rows
         ]
 
+    def functional_balances(self, contract_id: str | None = None) -> list[AccountBalance]:
+        """Return debits less credits by entity and account in functional currency. Raises ConnectorUnavailable.
+
+        A journal without a functional currency is in it already.
+        """
+        foreign = entries.c.functional_currency != ""
+        currency = case((foreign, entries.c.functional_currency), else_=entries.c.currency).label("book_currency")
+        amount = case(
+            (foreign, lines.c.functional_debit - lines.c.functional_credit), else_=lines.c.debit - lines.c.credit
+        )
+        balance = type_coerce(func.sum(amount), Amount).label("balance")
+        keys = (entries.c.entity, lines.c.account, currency)
+        query = select(*keys, balance).join(entries, lines.c.entry_id == entries.c.entry_id)
+        if contract_id is not None:
+            query = query.where(entries.c.contract_id == contract_id)
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(*keys).order_by(*keys)).all()
+        return [
+            AccountBalance(row.entity, row.account, row.book_currency, quantize(row.balance, row.book_currency))
+            for row in rows
+        ]
+
     def entries(self, wanted: EntryFilter | None = None) -> Iterator[LedgerEntry]:
         """Iterate over entries, oldest first, a page at a time. Raises ConnectorUnavailable."""
         last = 0
@@ -96,6 +119,11 @@ class EmbeddedLedger(Erp):
         """Return lines; see `connectors.reading.LedgerBooks`. Raises ConnectorUnavailable."""
         with self._database.read() as connection:
             return read_lines(connection, wanted, skip, limit)
+
+    def sum_of_first(self, wanted: LineFilter, count: int) -> Decimal:
+        """Return debits less credits; see `connectors.reading.LedgerBooks`. Raises ConnectorUnavailable."""
+        with self._database.read() as connection:
+            return read_sum_of_first(connection, wanted, count)
 
     def close_period(self, entity: str, period: str) -> None:
         """Take no more postings in a period; closing it again changes nothing.

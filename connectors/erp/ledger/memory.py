@@ -74,6 +74,25 @@ class MemoryLedger:
             for (entity, account, currency), total in sorted(totals.items())
         ]
 
+    def functional_balances(self, contract_id: str | None = None) -> list[AccountBalance]:
+        """Return debits less credits by entity and account in functional currency, sorted.
+
+        A journal without a functional currency is in it already.
+        """
+        totals: dict[tuple[str, str, str], Decimal] = {}
+        for posting in self.postings:
+            if contract_id is not None and posting.context.contract_id != contract_id:
+                continue
+            functional = posting.functional_currency
+            for line in posting.body.lines:
+                key = (posting.legal_entity, line.account, functional or posting.currency)
+                amount = line.functional_debit - line.functional_credit if functional else line.debit - line.credit
+                totals[key] = totals.get(key, ZERO) + amount
+        return [
+            AccountBalance(entity, account, currency, quantize(total, currency))
+            for (entity, account, currency), total in sorted(totals.items())
+        ]
+
     def movements(self, wanted: LineFilter, by: Collection[Dimension]) -> list[Movement]:
         """Return lines added up; see `connectors.reading.LedgerBooks`."""
         return add_up(select(self._lines(), wanted), by)
@@ -83,6 +102,10 @@ class MemoryLedger:
         # Sorting is stable: what has the same date stays in order of posting.
         chosen = sorted(select(self._lines(), wanted), key=lambda line: line.posting_date)
         return chosen[skip : skip + limit]
+
+    def sum_of_first(self, wanted: LineFilter, count: int) -> Decimal:
+        """Return debits less credits; see `connectors.reading.LedgerBooks`."""
+        return sum((line.amount for line in self.lines(wanted, 0, count)), ZERO)
 
     def _lines(self) -> list[LedgerLine]:
         return [

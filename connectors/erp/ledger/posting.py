@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.erp.ledger.checks import Books, Original, refuse_by_itself, refuse_closed, refuse_reversal
-from connectors.erp.ledger.entries import read_entries
+from connectors.erp.ledger.entries import functional_amount, read_entries
 from connectors.erp.ledger.schema import entries, lines, numbers, periods
 from streams.core.money import quantize
 from streams.records import ErpPosting, JournalLine, PostingAccepted, PostingRejected, ReverseJournal
@@ -114,11 +114,11 @@ def _accept(posting: ErpPosting, last_numbers: dict[tuple[str, str], int]) -> Po
     return PostingAccepted(
         document_number=f"{entity}-{year}-{last_numbers[numbering]:06d}",
         period=posting.period,
-        lines=tuple(_booked(line, posting.currency) for line in posting.body.lines),
+        lines=tuple(_booked(line, posting.currency, posting.functional_currency) for line in posting.body.lines),
     )
 
 
-def _booked(line: JournalLine, currency: str) -> JournalLine:
+def _booked(line: JournalLine, currency: str, functional_currency: str) -> JournalLine:
     """Return a line as it will be read back, so that the first answer and a repeated one are the same."""
     return JournalLine(
         account=line.account,
@@ -127,6 +127,8 @@ def _booked(line: JournalLine, currency: str) -> JournalLine:
         product_line=line.product_line,
         jurisdiction=line.jurisdiction,
         partner_entity=line.partner_entity,
+        functional_debit=functional_amount(line.functional_debit, functional_currency),
+        functional_credit=functional_amount(line.functional_credit, functional_currency),
     )
 
 
@@ -166,6 +168,7 @@ def _entry_row(posting: ErpPosting, answer: PostingAccepted) -> dict[str, object
         "source_transaction_id": context.source_transaction_id,
         "description": body.description,
         "reverses_command_id": body.reverses_command_id if isinstance(body, ReverseJournal) else None,
+        "functional_currency": posting.functional_currency,
     }
 
 
@@ -180,6 +183,8 @@ def _line_rows(entry_id: int, answer: PostingAccepted) -> Iterator[dict[str, obj
             "product_line": line.product_line,
             "jurisdiction": line.jurisdiction,
             "partner_entity": line.partner_entity,
+            "functional_debit": line.functional_debit,
+            "functional_credit": line.functional_credit,
         }
 
 

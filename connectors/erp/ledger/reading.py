@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, func, select, type_coerce
 
 from connectors.erp.ledger.schema import Amount, entries, lines
 from connectors.reading import Dimension, LedgerLine, LineFilter, Movement
 from streams.core.money import quantize
+
+_Columns = TypeVar("_Columns", bound=tuple[Any, ...])
 
 _COLUMNS: dict[Dimension, ColumnElement[str] | ColumnElement[bool]] = {
     Dimension.ENTITY: entries.c.entity,
@@ -52,14 +56,8 @@ def read_movements(connection: Connection, wanted: LineFilter, by: Collection[Di
 
 def read_lines(connection: Connection, wanted: LineFilter, skip: int, limit: int) -> list[LedgerLine]:
     """Return lines by posting date, then in order of posting."""
-    query = (
-        select(entries, *(column for column in lines.c if column.name != "entry_id"))
-        .join_from(lines, entries, lines.c.entry_id == entries.c.entry_id)
-        .where(*_conditions(wanted))
-        .order_by(entries.c.posting_date, entries.c.entry_id, lines.c.line_number)
-        .offset(skip)
-        .limit(limit)
-    )
+    columns = select(entries, *(column for column in lines.c if column.name != "entry_id"))
+    query = _in_order(columns, wanted).offset(skip).limit(limit)
     return [
         LedgerLine(
             document_number=row.document_number,
@@ -88,9 +86,24 @@ def read_lines(connection: Connection, wanted: LineFilter, skip: int, limit: int
     ]
 
 
+def read_sum_of_first(connection: Connection, wanted: LineFilter, count: int) -> Decimal:
+    """Return debits less credits of the first lines, in the order of `read_lines`."""
+    first = _in_order(select(lines.c.debit, lines.c.credit), wanted).limit(count).subquery()
+    query = select(type_coerce(func.sum(first.c.debit) - func.sum(first.c.credit), Amount))
+    return connection.execute(query).scalar_one() or Decimal(0)
+
+
 def grouping(by: Collection[Dimension]) -> list[Dimension]:
     """Return the dimensions in their order, the currency always among them: amounts of two are never added up."""
     return [dimension for dimension in Dimension if dimension in by or dimension is Dimension.CURRENCY]
+
+
+def _in_order(columns: Select[_Columns], wanted: LineFilter) -> Select[_Columns]:
+    return (
+        columns.join_from(lines, entries, lines.c.entry_id == entries.c.entry_id)
+        .where(*_conditions(wanted))
+        .order_by(entries.c.posting_date, entries.c.entry_id, lines.c.line_number)
+    )
 
 
 def _conditions(wanted: LineFilter) -> list[ColumnElement[bool]]:

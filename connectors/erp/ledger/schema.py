@@ -84,6 +84,7 @@ entries = Table(
     Column("description", Text, nullable=False),
     Column("reverses_command_id", Text, index=True),
     Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.current_timestamp()),
+    Column("functional_currency", String(3), nullable=False, server_default=text("''")),
     Index("ix_ledger_entries_entity_period", "entity", "period"),
 )
 
@@ -98,6 +99,8 @@ lines = Table(
     Column("product_line", Text, nullable=False),
     Column("jurisdiction", Text, nullable=False),
     Column("partner_entity", Text, nullable=False),
+    Column("functional_debit", Amount, nullable=False, server_default=text("0")),
+    Column("functional_credit", Amount, nullable=False, server_default=text("0")),
 )
 
 periods = Table(
