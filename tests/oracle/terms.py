@@ -64,7 +64,7 @@ def allocate(sheet: Worksheet, created: list[Obligation], body: Mapping[str, Jso
         if variable.period is not None:
             continue
         pool += _own(sheet, owned, texts(item, "line_ids"), variable.included)
-        alone |= {name for name in texts(item, "line_ids") if sheet.lines[name].price == 0}
+        alone |= {name for name in texts(item, "line_ids") if sheet.lines[name].obligation.price == 0}
     alone -= {text(line, "line_id") for line in records(body, "lines") if line.get("ssp_method") == "RESIDUAL"}
     sheet.variable_alone = {sheet.lines[name].obligation.name for name in alone}
     for item in records(body, "payable_to_customer"):
@@ -187,6 +187,7 @@ def _weights(sheet: Worksheet, created: list[Obligation], body: Mapping[str, Jso
         require(0 < apart >= together, "a bundle without a discount")
         for name in names:
             weights[name] = taking[name] * together / apart
+            sheet.bundled[name] = together / apart
     residual = [text(line, "line_id") for line in records(body, "lines") if line.get("ssp_method") == "RESIDUAL"]
     require(len(residual) < 2, "more than one residual line")
     if residual:

@@ -41,6 +41,8 @@ class Worksheet:
     terminated_on: int | None = None
     treatments: list[str] = field(default_factory=list)
     variable: dict[str, terms.Variable] = field(default_factory=dict)
+    bundled: dict[str, Fraction] = field(default_factory=dict)
+    """Price of the bundle over the stand-alone selling prices in it, by obligation of a bundle."""
     variable_alone: set[str] = field(default_factory=set)
     """Obligations whose consideration is variable as a whole."""
 
@@ -256,8 +258,9 @@ class Worksheet:
             return
         sharing = [o for o in self.obligations if o.group == SIGNED and o.pattern != "USAGE" and not o.removed]
         sharing = [o for o in sharing if o.name not in self.variable_alone]
-        require(any(o.ssp for o in sharing), "no stand-alone selling prices to share a price change by")
-        for obligation, share in zip(sharing, split(change, [o.ssp for o in sharing]), strict=True):
+        weights = [o.ssp * self.bundled.get(o.name, Fraction(1)) for o in sharing]
+        require(any(weights), "no stand-alone selling prices to share a price change by")
+        for obligation, share in zip(sharing, split(change, weights), strict=True):
             obligation.catch_up(on, share)
 
     # What it comes to

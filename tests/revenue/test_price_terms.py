@@ -23,6 +23,7 @@ from streams.records import (
     SspMethod,
     VariableConsideration,
 )
+from tests.oracle import terms
 from tests.oracle.obligation import Refused
 from tests.oracle.worksheet import Worksheet
 from tests.revenue.commands import (
@@ -161,6 +162,22 @@ def test_a_bundle_must_show_the_discount_of_the_contract() -> None:
     )
 
 
+def test_a_later_change_keeps_the_discount_where_it_was_observed() -> None:
+    bundle = BundleDiscount(line_ids=("B", "C"), bundle_price=Decimal(60))
+    terms = msgspec.structs.replace(variable("V", "0"), bundles=(bundle,))
+    contract = Contract()
+    rest = line("B", "0", "55", pattern=POINT), line("C", "0", "45", pattern=POINT)
+    contract.do(sign(line("A", "100", "40", pattern=POINT), *rest, terms=terms))
+    answer = contract.do(anew("V", ("10", "1")), "2026-03-01")
+    assert allocated(answer) == {"A": "44.00", "B": "36.30", "C": "29.70"}
+
+
+def test_a_line_without_price_that_is_not_distinct_shares_the_price_of_its_obligation() -> None:
+    lines = line("A", "100", distinct=False), line("B", "0", "50", distinct=False), line("C", "100")
+    answer = Contract().do(sign(*lines, terms=variable("V", "30", "B")))
+    assert allocated(answer) == {"A": "150.00", "C": "80.00"}
+
+
 def test_no_obligation_is_allocated_less_than_nothing() -> None:
     payable = ConsiderationPayable(payable_id="P", amount=Decimal(150), line_ids=("A",))
     terms = ContractSigned(currency="USD", lines=(), payable_to_customer=(payable,))
@@ -214,7 +231,7 @@ def bundled(draw: st.DrawFn) -> EstablishContract:
     if draw(st.booleans()):
         size = draw(st.integers(2, count - 1))
         apart = sum(ssp[:size])
-        discount = sum(ssp) - price
+        discount = sum(ssp) - price - 13
         together = draw(st.sampled_from([apart - discount, draw(st.integers(0, apart))]))
         members = tuple(item.line_id for item in lines[:size])
         bundles.append(BundleDiscount(line_ids=members, bundle_price=Decimal(min(max(together, 0), apart))))
@@ -226,7 +243,12 @@ def bundled(draw: st.DrawFn) -> EstablishContract:
 @settings(max_examples=200, deadline=None)
 @given(bundled())
 def test_bundles_and_residuals_add_up_and_agree_with_the_independent_calculation(signed: EstablishContract) -> None:
-    answer = Contract().try_(signed)
+    later = anew("V", ("100", "0.5"), ("7", "0.5"))
+    signed = msgspec.structs.replace(
+        signed, terms=msgspec.structs.replace(signed.terms, variable=variable("V", "13").variable)
+    )
+    contract = Contract()
+    answer = contract.try_(signed)
     try:
         sheet = Worksheet.sign("US01", msgspec.to_builtins(signed.terms, builtin_types=()))
     except Refused:
@@ -235,7 +257,9 @@ def test_bundles_and_residuals_add_up_and_agree_with_the_independent_calculation
         return
     event("both accept")
     assert isinstance(answer, RevenueAccepted), answer
-    assert sum(part.allocated for part in answer.allocations) == sum(item.price for item in signed.terms.lines)
+    assert sum(part.allocated for part in answer.allocations) == 13 + sum(item.price for item in signed.terms.lines)
+    answer = contract.do(later, "2026-03-01")
+    terms.reestimate(sheet, day("2026-03-01").toordinal(), msgspec.to_builtins(later.estimate, builtin_types=()))
     assert {part.obligation_id: int(part.allocated * 100) for part in answer.allocations} == {
         obligation.name: obligation.allocated for obligation in sheet.obligations
     }

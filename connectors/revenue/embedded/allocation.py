@@ -39,7 +39,7 @@ def shares(
     owned: dict[str, int] = {}
     for line_id, amount in parts.by_line.items():
         owned[owner[line_id]] = owned.get(owner[line_id], 0) + amount
-    apart = {owner[line_id] for line_id in parts.entirely_variable}
+    apart = parts.entirely_variable
     pool = sum(obligation.price for obligation in promised) + parts.shared
     if pool < 0 or pool + sum(owned.values()) + sum(period.price for period in parts.periods) < 0:
         raise CommandRefusedError(
@@ -70,6 +70,11 @@ def shares(
             )
         if name == residual:
             obligation = replace(obligation, ssp=weights[at][0])
+        elif name in bundled and obligation.ssp:
+            above, below = weights[at]
+            obligation = replace(obligation, bundle=(above // obligation.ssp, below))
+        if name in apart:
+            obligation = replace(obligation, entirely_variable=True)
         reason = _reason(relative[at], pool, currency, residual=name == residual, bundled=name in bundled)
         if name in owned:
             entirely = f"{to_amount(owned[name], currency)} relates to it entirely (606-10-32-40)"
@@ -102,7 +107,7 @@ def _residual_line(terms: ContractSigned) -> str | None:
 
 
 def _weights(
-    terms: ContractSigned, promised: Sequence[Obligation], apart: set[str], pool: int
+    terms: ContractSigned, promised: Sequence[Obligation], apart: frozenset[str], pool: int
 ) -> list[tuple[int, int]]:
     """Return by what each obligation takes its share, as numerator and denominator."""
     currency = terms.currency

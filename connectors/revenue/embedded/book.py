@@ -134,6 +134,8 @@ class Obligation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Minimum by period, of a usage line that has one."""
     entirely_variable: bool = False
     """Whether its consideration is variable as a whole, so that it takes no share of the rest of the price."""
+    bundle: tuple[int, int] = (1, 1)
+    """Price of its bundle over the stand-alone selling prices in it: the part of its own by which it shares a price."""
 
 
 class Variable(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -152,6 +154,17 @@ class Variable(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Of a refundable one: what of it belongs to what was recognised when the last run was made."""
     given_back: int = 0
     """What credits of billing only have given back."""
+
+
+class Pool(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a prospective modification of the signed contract spread anew (`promised_before`)."""
+
+    basis: tuple[tuple[str, int], ...]
+    """SSP, before it, of the obligations that shared the price."""
+    members: tuple[str, ...]
+    """Obligations whose rest was spread, removed ones included."""
+    shares: tuple[tuple[str, int], ...]
+    """What each obligation got of it."""
 
 
 class LastRun(Struct, frozen=True):
@@ -181,6 +194,8 @@ class Book(Struct, frozen=True, omit_defaults=True, kw_only=True):
     executed: int = 0
     """How many commands were accepted: the place of the last one in the contract's history."""
     variable: tuple[Variable, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    """Prospective modifications of the signed contract, where it has a variable consideration."""
     refund_liability: int = 0
     """Part of what is billed and not recognised that is expected to go back, as the ledger has it."""
 

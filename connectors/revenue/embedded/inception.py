@@ -103,8 +103,6 @@ def _allocate_parts(
     decisions = list(parts.decisions)
     for share in shares(terms, lines, promised, parts):
         begun = begin(share.obligation, share.amount)
-        if begun.line_id in parts.entirely_variable:
-            begun = replace(begun, entirely_variable=True)
         obligations.append(begun)
         decisions.append(_decision(begun.line_id, f"{share.reason}; {_earned(begun)}"))
     obligations += [begin(period, period.price) for period in parts.periods]

@@ -23,7 +23,7 @@ from connectors.revenue.embedded.earning import (
     units,
     with_point,
 )
-from connectors.revenue.embedded.minor_units import divide, split, to_amount, to_minor
+from connectors.revenue.embedded.minor_units import common_weights, divide, split, to_amount, to_minor
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.prepaid import repriced, used_share
 from connectors.revenue.embedded.progress import performed_share, settled, with_cost_share
@@ -69,10 +69,16 @@ def catch_up(obligation: Obligation, delta: int, day: dt.date, satisfied: bool) 
 
 
 def change_price(
-    book: Book, day: dt.date, by_line: Sequence[tuple[str, int]], unassigned: int, cause: str
+    book: Book,
+    day: dt.date,
+    by_line: Sequence[tuple[str, int]],
+    unassigned: int,
+    cause: str,
+    shares: Sequence[tuple[int, int]] | None = None,
 ) -> tuple[Book, tuple[TreatmentDecision, ...]]:
     """Change the transaction price by amounts that belong to lines, and by one that concerns the signed contract.
 
+    `shares` say, by position, how the latter is shared; None: by SSP.
     Raises CommandRefusedError after a termination, where a line is unknown or has no price, where nothing can take the
     change, or where the price would fall below zero.
     """
@@ -92,7 +98,7 @@ def change_price(
         )
     obligations = list(book.obligations)
     decisions: list[TreatmentDecision] = []
-    for at, delta in _shares(book, by_line, unassigned):
+    for at, delta in shares or _shares(book, by_line, unassigned):
         satisfied = is_satisfied(obligations[at], day)
         above, below = performed(obligations[at], day, satisfied)
         obligations[at] = catch_up(obligations[at], delta, day, satisfied)
@@ -132,7 +138,7 @@ def _shares(book: Book, by_line: Sequence[tuple[str, int]], unassigned: int) -> 
         and obligation.pattern not in METERED
         and not obligation.entirely_variable
     ]
-    weights = [book.obligations[at].ssp for at in takers]
+    weights = common_weights([_weight(book.obligations[at]) for at in takers])
     if not sum(weights):
         raise CommandRefusedError(
             RefusalCode.PRICE_WITHOUT_SSP,
@@ -140,6 +146,12 @@ def _shares(book: Book, by_line: Sequence[tuple[str, int]], unassigned: int) -> 
             "obligation with a stand-alone selling price. Name the line it belongs to (606-10-32-44).",
         )
     return [*shares, *zip(takers, split(unassigned, weights), strict=True)]
+
+
+def _weight(obligation: Obligation) -> tuple[int, int]:
+    """Return by what an obligation shares a price, on the basis of inception (606-10-32-43)."""
+    above, below = obligation.bundle
+    return obligation.ssp * above, below
 
 
 def _check_priced(obligation: Obligation, line_id: str) -> None:

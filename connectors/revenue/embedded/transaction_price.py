@@ -45,7 +45,7 @@ class PriceParts:
     """Distinct periods of a series, each with its own variable consideration."""
     variable: tuple[Variable, ...]
     entirely_variable: frozenset[str]
-    """Lines whose whole consideration is variable: they take no share of the rest."""
+    """Obligations whose whole consideration is variable: they take no share of the rest."""
     decisions: tuple[TreatmentDecision, ...]
 
 
@@ -93,12 +93,10 @@ def price_parts(terms: ContractSigned, lines: Sequence[Line], promised: Sequence
             _add(by_line, weights, -amount)
         else:
             shared -= amount
-    whole_terms = {name for item in terms.variable if item.service_start is None for name in item.line_ids}
-    entirely = {
-        line.line_id
-        for line in terms.lines
-        if line.line_id in whole_terms and not line.price and line.ssp_method is SspMethod.STATED
-    }
+    residual = {line.line_id for line in terms.lines if line.ssp_method is SspMethod.RESIDUAL}
+    named = {name for item in terms.variable if item.service_start is None for name in item.line_ids} - residual
+    own = {by_id[name].obligation_id for name in named}
+    entirely = {it.obligation_id for it in promised if it.obligation_id in own and not it.price}
     return PriceParts(shared, by_line, tuple(periods), tuple(variable), frozenset(entirely), tuple(decisions))
 
 
