@@ -35,7 +35,7 @@ _RATABLE = (RecognitionPattern.RATABLE_DAILY, RecognitionPattern.RATABLE_MONTHLY
 _METERED = (RecognitionPattern.USAGE, RecognitionPattern.AS_INVOICED)
 
 
-def price_terms(found: Findings, at: str, body: ContractSigned, legal_entity: str) -> None:
+def price_terms(found: Findings, at: str, body: ContractSigned) -> None:
     """Report what is wrong with the price terms of a contract that is signed."""
     if body.agreements or any(line.agreement for line in body.lines):
         _agreements(found, at, body.agreements, body.lines)
@@ -44,8 +44,6 @@ def price_terms(found: Findings, at: str, body: ContractSigned, legal_entity: st
         _unique(found, f"{at}/variable", "variable_id", [item.variable_id for item in body.variable])
         for index, item in enumerate(body.variable):
             _variable(found, f"{at}/variable/{index}", item, lines, body.currency)
-            if item.refundable:
-                _own_currency(found, f"{at}/variable/{index}/refundable", body.currency, legal_entity)
     if body.payable_to_customer:
         payables = body.payable_to_customer
         _unique(found, f"{at}/payable_to_customer", "payable_id", [item.payable_id for item in payables])
@@ -240,18 +238,6 @@ def _variable(
             f"{here}/refundable",
             Rule.UNSUPPORTED,
             "found true for one period of a series, expected false; relate what is refundable to whole lines",
-        )
-
-
-def _own_currency(found: Findings, pointer: str, currency: str, legal_entity: str) -> None:
-    entity = found.policy.entities.get(legal_entity)
-    if entity is not None and entity.functional_currency != currency:
-        found.add(
-            pointer,
-            Rule.UNSUPPORTED,
-            f"found true on a contract in {currency}, expected {entity.functional_currency}, the currency of the books "
-            f"of {legal_entity}: a refund liability in a foreign currency is not supported; send it as not refundable, "
-            "it then stays in the contract liability",
         )
 
 

@@ -147,7 +147,7 @@ def _body(found: Findings, event: CommercialEvent) -> None:
                     Rule.SIGN,
                     f"found {body.billing_terms.payment_days}, expected 0 or more days; correct it",
                 )
-            price_terms(found, at, body, event.context.legal_entity)
+            price_terms(found, at, body)
         case ContractAmended():
             _amendment(found, at, body)
         case ContractRenewed():

@@ -108,13 +108,6 @@ def test_a_variable_consideration_says_what_may_happen_and_to_what(more: dict[st
     assert signed(*lines, variable=[bonus(**more)])[0] == (f"{AT}/variable/0/{field}", rule)
 
 
-def test_a_refund_liability_is_kept_in_the_currency_of_the_books() -> None:
-    returns = bonus(outcomes=chances(("-5", "1")), refundable=True)
-    assert broken("ContractSigned", currency="EUR", lines=[line("A")], variable=[returns]) == [
-        (f"{AT}/variable/0/refundable", "unsupported")
-    ]
-
-
 def test_ids_are_unique() -> None:
     assert signed(variable=[bonus(), bonus()]) == [(f"{AT}/variable/1/variable_id", "duplicate_line")]
     ads = {"payable_id": "ADS", "amount": "1"}
