@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tests.oracle.earning import part, split
 from tests.oracle.obligation import Line, Obligation, require
 from tests.oracle.reading import Json, branch, day_number, exact, minor, optional_text, records, text, texts
+from tests.oracle.terms import Spread
 
 if TYPE_CHECKING:
     from tests.oracle.worksheet import Worksheet
@@ -226,6 +227,7 @@ def _shares(obligation: Obligation, on: int) -> bool:
 def _write(
     sheet: Worksheet, version: int, on: int, items: Sorted, pools: Mapping[str, Pool], shares: Mapping[str, list[int]]
 ) -> None:
+    _remember_spread(sheet, items, pools, shares)
     for change in items.changes:
         if change.treatment not in {"SEPARATE_CONTRACT", "NOT_A_MODIFICATION"}:
             _write_change(on, change)
@@ -266,6 +268,17 @@ def _restate(change: Change) -> None:
     line.price += change.price_delta
     line.ssp += change.ssp_delta
     line.quantity = change.quantity
+
+
+def _remember_spread(
+    sheet: Worksheet, items: Sorted, pools: Mapping[str, Pool], shares: Mapping[str, list[int]]
+) -> None:
+    if SIGNED not in pools:
+        return
+    open_ = [o.name for o in pools[SIGNED].members]
+    getting = open_ + [text(line, "line_id") for line in items.prospective]
+    going = [o.name for line in items.removed for o in line.obligations() if o.group == SIGNED]
+    sheet.spreads.append(Spread(sheet.sharing(), open_ + going, dict(zip(getting, shares[SIGNED], strict=True))))
 
 
 def _write_increment(sheet: Worksheet, version: int, on: int, change: Change) -> None:

@@ -88,6 +88,15 @@ def allocate(sheet: Worksheet, created: list[Obligation], body: Mapping[str, Jso
         period.give(period.price, from_day=period.start)
 
 
+@dataclass
+class Spread:
+    """What a prospective amendment spread anew: who shared the price before, whose rest it was, who got what."""
+
+    sharing: dict[str, Fraction]
+    open: list[str]
+    shares: dict[str, int]
+
+
 def reestimate(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> None:
     """Estimate a variable consideration anew, and change the price where the amount went."""
     name = text(body, "variable_id")
@@ -114,8 +123,26 @@ def reestimate(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> None:
         for owner, change in changes:
             sheet.change_price(on, owner, change)
     else:
-        sheet.change_price(on, None, now - before)
+        _share_as_promised(sheet, on, now - before)
     variable.included = now
+
+
+def _share_as_promised(sheet: Worksheet, on: int, change: int) -> None:
+    """Share a change as at inception; what was open at a prospective amendment follows what remained then."""
+    first = sheet.spreads[0].sharing if sheet.spreads else {}
+    if not any(first.values()):
+        sheet.change_price(on, None, change)
+        return
+    require(sheet.terminated_on is None, "the contract is terminated")
+    due = dict(zip(first, split(change, list(first.values())), strict=True))
+    for spread in sheet.spreads:
+        if sum(spread.shares.values()):
+            moved = sum(due.pop(name, 0) for name in spread.open)
+            for name, part in zip(spread.shares, split(moved, list(spread.shares.values())), strict=True):
+                due[name] = due.get(name, 0) + part
+    for obligation in sheet.obligations:
+        if obligation.name in due:
+            obligation.catch_up(on, due[obligation.name])
 
 
 def _included(item: Mapping[str, Json], method: str, currency: str) -> int:

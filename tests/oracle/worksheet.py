@@ -45,6 +45,8 @@ class Worksheet:
     """Price of the bundle over the stand-alone selling prices in it, by obligation of a bundle."""
     variable_alone: set[str] = field(default_factory=set)
     """Obligations whose consideration is variable as a whole."""
+    spreads: list[terms.Spread] = field(default_factory=list)
+    """Prospective amendments of the signed contract, in order."""
 
     @classmethod
     def sign(cls, entity: str, body: Mapping[str, Json]) -> Worksheet:
@@ -256,12 +258,18 @@ class Worksheet:
             require(obligation.pattern != "USAGE" and not obligation.removed, f"no price of line {line} to change")
             obligation.catch_up(on, change)
             return
+        weights = self.sharing()
+        require(any(weights.values()), "no stand-alone selling prices to share a price change by")
+        shares = dict(zip(weights, split(change, list(weights.values())), strict=True))
+        for obligation in self.obligations:
+            if obligation.name in shares:
+                obligation.catch_up(on, shares[obligation.name])
+
+    def sharing(self) -> dict[str, Fraction]:
+        """Return who takes part of a price change that names no line, with the weight of each."""
         sharing = [o for o in self.obligations if o.group == SIGNED and o.pattern != "USAGE" and not o.removed]
         sharing = [o for o in sharing if o.name not in self.variable_alone]
-        weights = [o.ssp * self.bundled.get(o.name, Fraction(1)) for o in sharing]
-        require(any(weights), "no stand-alone selling prices to share a price change by")
-        for obligation, share in zip(sharing, split(change, weights), strict=True):
-            obligation.catch_up(on, share)
+        return {o.name: o.ssp * self.bundled.get(o.name, Fraction(1)) for o in sharing}
 
     # What it comes to
 

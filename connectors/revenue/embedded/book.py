@@ -159,8 +159,8 @@ class Variable(Struct, frozen=True, omit_defaults=True, kw_only=True):
 class Pool(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What a prospective modification of the signed contract spread anew (`promised_before`)."""
 
-    basis: tuple[tuple[str, int], ...]
-    """SSP, before it, of the obligations that shared the price."""
+    basis: tuple[tuple[str, int, int], ...]
+    """By what the obligations shared the price before it: numerator and denominator."""
     members: tuple[str, ...]
     """Obligations whose rest was spread, removed ones included."""
     shares: tuple[tuple[str, int], ...]

@@ -1,7 +1,7 @@
 """A price concession for what was performed already (docs/accounting.md section 16.2).
 
 Negotiated together with other changes, and no part of the price of what remains: it reduces the price of what was
-performed, at once (ASC 606-10-32-42 to 45, 606-10-55-111 to 116). What else the amendment changes is decided without it.
+performed, at once (ASC 606-10-32-42 to 45, 606-10-55-111 to 116). All else that changes is decided without it.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from connectors.revenue.embedded.progress import (
     remaining_share,
     settled,
 )
+from connectors.revenue.embedded.promised_before import with_pool
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from connectors.revenue.embedded.treatment import Added, Changed, Decided, Removed, combined_obligation, decide
 from streams.records import (
@@ -59,7 +60,7 @@ def modify(book: Book, command: RevenueCommand, body: ModifyContract) -> Outcome
             changed.line, quantity=changed.quantity, price=changed.price, ssp=changed.ssp
         )
     _catch_up(book, decided, lines, obligations, day)
-    _prospective(book, decided, lines, obligations, day)
+    spread = _prospective(book, decided, lines, obligations, day)
     _separate(book, decided, lines, obligations, day, version)
     price = (
         book.transaction_price
@@ -74,6 +75,8 @@ def modify(book: Book, command: RevenueCommand, body: ModifyContract) -> Outcome
         obligations=tuple(obligations.values()),
         transaction_price=price,
     )
+    if spread is not None:
+        changed_book = with_pool(changed_book, book, *spread)
     return Outcome(changed_book, _overall(conceded, decided), conceded + decided.decisions)
 
 
@@ -161,7 +164,12 @@ def _catch_up(
 
 def _prospective(
     book: Book, decided: Decided, lines: dict[str, Line], obligations: dict[str, Obligation], day: dt.date
-) -> None:
+) -> tuple[list[str], list[tuple[str, int]]] | None:
+    """Spread what remains over what remains, by group; return who had what remained of the signed contract, and got it.
+
+    Returns None where nothing of the signed contract was spread.
+    """
+    signed: tuple[list[str], list[tuple[str, int]]] | None = None
     changes = {changed.obligation.obligation_id: changed for changed in _changed_by(decided, PROSPECTIVE)}
     removals = {removed.obligation.obligation_id: removed for removed in decided.removed}
     groups: set[int] = set()
@@ -206,6 +214,12 @@ def _prospective(
             pool += added
         for obligation in _spread(pool, amount, day, book.currency):
             obligations[obligation.obligation_id] = obligation
+        if group == SIGNED_CONTRACT:
+            members = [it.obligation_id for it in pool if it not in added]
+            members += [name for name, removed in removals.items() if removed.obligation.group == group]
+            spread = [obligations[it.obligation_id] for it in pool]
+            signed = members, [(it.obligation_id, it.allocated - total(cut(it.segments, day - DAY))) for it in spread]
+    return signed
 
 
 def _is_open(obligation: Obligation, day: dt.date) -> bool:

@@ -130,15 +130,8 @@ def _shares(book: Book, by_line: Sequence[tuple[str, int]], unassigned: int) -> 
         shares.append((at, amount))
     if not unassigned:
         return shares
-    takers = [
-        at
-        for at, obligation in enumerate(book.obligations)
-        if obligation.group == SIGNED_CONTRACT
-        and obligation.removed_on is None
-        and obligation.pattern not in METERED
-        and not obligation.entirely_variable
-    ]
-    weights = common_weights([_weight(book.obligations[at]) for at in takers])
+    takers = [at for at, obligation in enumerate(book.obligations) if shares_price(obligation)]
+    weights = common_weights([price_weight(book.obligations[at]) for at in takers])
     if not sum(weights):
         raise CommandRefusedError(
             RefusalCode.PRICE_WITHOUT_SSP,
@@ -148,7 +141,17 @@ def _shares(book: Book, by_line: Sequence[tuple[str, int]], unassigned: int) -> 
     return [*shares, *zip(takers, split(unassigned, weights), strict=True)]
 
 
-def _weight(obligation: Obligation) -> tuple[int, int]:
+def shares_price(obligation: Obligation) -> bool:
+    """Tell whether an obligation takes part of a price change that names no line."""
+    return (
+        obligation.group == SIGNED_CONTRACT
+        and obligation.removed_on is None
+        and obligation.pattern not in METERED
+        and not obligation.entirely_variable
+    )
+
+
+def price_weight(obligation: Obligation) -> tuple[int, int]:
     """Return by what an obligation shares a price, on the basis of inception (606-10-32-43)."""
     above, below = obligation.bundle
     return obligation.ssp * above, below

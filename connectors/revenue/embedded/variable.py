@@ -15,6 +15,7 @@ from connectors.revenue.embedded.estimate import constrained, estimated
 from connectors.revenue.embedded.minor_units import to_amount
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.price_change import catch_up, change_price
+from connectors.revenue.embedded.promised_before import shares_as_promised
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from connectors.revenue.embedded.transaction_price import estimate_reason, named_shares
 from streams.records import AccountingTreatment, RevenueCommand, ReviseEstimate, TreatmentDecision
@@ -61,7 +62,8 @@ def reestimate(book: Book, command: RevenueCommand, body: ReviseEstimate) -> Out
         by_line = [(line_id, now - was) for (line_id, was), (_, now) in zip(old, new, strict=True) if now != was]
         changed, decisions = change_price(book, command.effective_date, by_line, 0, cause)
     else:
-        changed, decisions = change_price(book, command.effective_date, [], delta, cause)
+        shares = shares_as_promised(book, delta)
+        changed, decisions = change_price(book, command.effective_date, [], delta, cause, shares)
     return Outcome(replace(changed, variable=known), AccountingTreatment.PRICE_CHANGE, decisions)
 
 
