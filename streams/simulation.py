@@ -186,9 +186,13 @@ class World:
             return
         self.status[event.event_id] = ProcessingStatus.POSTED
         self._periods[entity] = after_period_event(self._periods.get(entity), event)
+        stands: set[ProcessingStatus] = set()
         for contract_id, contract in list(self.contracts.items()):
             if concerns(event, contract):
                 self._decide(contract_id, arrival)
+                stands.add(self.status[event.event_id])
+        if ProcessingStatus.EXCEPTION in stands:  # one contract is enough, whatever came of the others
+            self.status[event.event_id] = ProcessingStatus.EXCEPTION
 
     def _decide(self, contract_id: str, given: Input) -> None:
         contract = self.contracts.get(contract_id) or Contract(contract_id=contract_id)

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from connectors.erp.ledger.memory import MemoryLedger
 from connectors.revenue.embedded.memory import MemoryRevenuePlatform
 from streams.core.policy import Policy
-from streams.records import CommercialEvent, ErpPosting, RevenueAck
+from streams.records import CommercialEvent, ErpPosting, PeriodOpened, RevenueAck
 from streams.simulation import World
 from tests.core.builders import (
     CONFIGURATION,
@@ -182,6 +182,15 @@ def histories(draw: st.DrawFn) -> list[CommercialEvent]:
         for entity in ("ACME-US", "ACME-DE"):
             place = draw(st.integers(0, 6)) * 10 + 50 * number + 5
             published.append((place, 9, period_end(period, entity=entity)))
+    # Locks are left out: whether a contract has something open then depends on how far answers have come.
+    entity, period = draw(st.sampled_from(["ACME-US", "ACME-DE"])), draw(st.sampled_from(["2026-01", "2026-03"]))
+    approval = draw(st.sampled_from(["", "controller"]))
+    opened = PeriodOpened(period=period, approved_by=approval, reason=approval)
+    place = draw(st.integers(0, 24)) * 10 + 6
+    published.append((place, 9, event(f"open-{period}", opened, version=0, contract="*", entity=entity, source="erp")))
+    if draw(st.booleans()):
+        again = period_end(period, entity=entity, event_id=f"close-again-{period}")
+        published.append((place + draw(st.integers(1, 9)) * 10, 9, again))
     last = max(place for place, _, _ in published) + 1
     published += [(last, 9, period_end("2026-06", entity=entity)) for entity in ("ACME-US", "ACME-DE")]
     published.sort(key=lambda entry: entry[:2])

@@ -44,12 +44,14 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True)
 class Close:
-    """A period of an entity was closed (or opened again), at a place in the published order."""
+    """A period of an entity was closed, locked or opened again, at a place in the published order."""
 
     place: int
     entity: str
     month: int
     closed: bool
+    hard: bool = False
+    approved: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Account:
     usages: dict[str, str] = field(default_factory=dict)
     superseded: set[str] = field(default_factory=set)
     recognised: dict[str, int] = field(default_factory=dict)
-    closed: set[tuple[str, int]] = field(default_factory=set)
+    last_closed: dict[str, int] = field(default_factory=dict)
+    open_again: set[tuple[str, int]] = field(default_factory=set)
     journals: Counter[str] = field(default_factory=Counter)
     outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
     parked: list[str] = field(default_factory=list)
@@ -107,7 +110,7 @@ class Account:
         outcome, reason = Outcome.APPLIED, ""
         on = day(event, "effective_date")
         body = record(record(event["body"])[kind])
-        if kind in self.chart.held_when_late and (text(context, "legal_entity"), month_of(on)) in self.closed:
+        if kind in self.chart.held_when_late and self._is_closed(text(context, "legal_entity"), month_of(on)):
             outcome, reason = Outcome.HELD, f"{kind} is late in a closed period"
         elif body.get("approved") is False or (kind == "ContractTerminated" and self.chart.termination_waits):
             outcome, reason = Outcome.HELD, f"{kind} waits for an approver"
@@ -217,12 +220,25 @@ class Account:
 
     # Period ends and the ledger
 
+    def _is_closed(self, entity: str, month: int) -> bool:
+        return month <= self.last_closed.get(entity, month - 1) and (entity, month) not in self.open_again
+
     def close(self, end: Close) -> None:
-        """Take in the end of a period: what the entity has earned by then and has not recognised is recognised."""
+        """Take in the end of a period: what the entity has earned by then and has not recognised is recognised.
+
+        A lock recognises nothing. A period that was opened again is recognised again only while no later one was.
+        """
+        closed_before = self._is_closed(end.entity, end.month)
         if not end.closed:
-            self.closed.discard((end.entity, end.month))
+            if closed_before and end.approved:
+                self.open_again.add((end.entity, end.month))
             return
-        self.closed.add((end.entity, end.month))
+        if end.hard or closed_before:
+            return
+        self.open_again.discard((end.entity, end.month))
+        if end.month < self.last_closed.get(end.entity, end.month):
+            return
+        self.last_closed[end.entity] = end.month
         if self.sheet is None:
             return
         by_product: dict[str, int] = defaultdict(int)

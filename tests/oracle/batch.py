@@ -80,8 +80,16 @@ def calculate_with(events: Iterable[Event], chart: Chart) -> Result:
         context = record(event["context"])
         kind = text(event, "event_type")
         if kind in {"PeriodClosed", "PeriodOpened"}:
-            period = month_number(text(record(record(event["body"])[kind]), "period"))
-            closes.append(Close(place, text(context, "legal_entity"), period, closed=kind == "PeriodClosed"))
+            told = record(record(event["body"])[kind])
+            end = Close(
+                place,
+                text(context, "legal_entity"),
+                month_number(text(told, "period")),
+                closed=kind == "PeriodClosed",
+                hard=told.get("lock") == "HARD",
+                approved=bool(told.get("approved_by") and told.get("reason")),
+            )
+            closes.append(end)
         else:
             arrivals[text(context, "contract_id")].append((place, event))
 

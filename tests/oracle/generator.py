@@ -97,35 +97,50 @@ def generate_history(
 
 
 def _closes() -> list[tuple[int, Event]]:
-    """Every entity closes every month, some days after its end; the last three closes come last."""
+    """Every entity closes every month, some days after its end; the last three closes come last.
+
+    Every fourth month is opened again with approval and closed again. Locks are left out: whether a contract has
+    something open then, and so how the event ends, depends on how far answers have come.
+    """
     found: list[tuple[int, Event]] = []
     first = month_of(BEGIN)
     for month in range(first, first + MONTHS):
         for number, entity in enumerate(ENTITIES):
             late = 40 if month == first + MONTHS - 1 else 4
             at = (last_day(month) + late + number) * DAY + 18 * 60
-            name = f"close-{entity}-{period_of(month)}"
-            event: Event = {
-                "event_id": name,
-                "event_type": "PeriodClosed",
-                "source_sequence": None,
-                "supersedes": None,
-                "occurred_at": iso_time(at),
-                "effective_date": iso(last_day(month)),
-                "context": {
-                    "source_system": "erp",
-                    "source_transaction_id": name,
-                    "contract_id": "*",
-                    "contract_version": 0,
-                    "customer_account": "",
-                    "product_line": "",
-                    "legal_entity": entity,
-                },
-                "body": {"PeriodClosed": {"period": period_of(month)}},
-            }
-            found.append((at, event))
+            found.append((at, _period_event("close", entity, month, at, PeriodClosed={})))
+            if month % 4 == 0 and month < first + MONTHS - 3:
+                # Soon, before the next month is closed; or late, when that has been recognised already.
+                wait = (3 if month % 8 else 45) * DAY
+                approved = {"approved_by": "controller", "reason": "late invoices"}
+                found.append((at + wait, _period_event("open", entity, month, at + wait, PeriodOpened=approved)))
+                again = at + wait + 6 * DAY
+                found.append((again, _period_event("close-again", entity, month, again, PeriodClosed={"lock": "SOFT"})))
     found.sort(key=lambda close: close[0])
     return found
+
+
+def _period_event(what: str, entity: str, month: int, at: int, **told: dict[str, str]) -> Event:
+    ((kind, body),) = told.items()
+    name = f"{what}-{entity}-{period_of(month)}"
+    return {
+        "event_id": name,
+        "event_type": kind,
+        "source_sequence": None,
+        "supersedes": None,
+        "occurred_at": iso_time(at),
+        "effective_date": iso(last_day(month)),
+        "context": {
+            "source_system": "erp",
+            "source_transaction_id": name,
+            "contract_id": "*",
+            "contract_version": 0,
+            "customer_account": "",
+            "product_line": "",
+            "legal_entity": entity,
+        },
+        "body": {kind: {"period": period_of(month), **body}},
+    }
 
 
 def _story(seed: int, index: int, per_contract: float, rates: Rates, billing: BillingRates) -> Story:

@@ -9,12 +9,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from streams.cli.main import cli
 from streams.config import load_configuration
 from streams.demo.events import Event
 from streams.demo.scenario import AMENDMENT, CONTRACTS, EARLY_INVOICE, KESTREL, PAID_TWICE, Answer, steps
@@ -59,7 +61,8 @@ class Played:
         port = str(free_port())
         environment = {**deployment.environment, "TIEOUT_API_PORT": port}
         deployment.supervisor.start(Program("api", ["api"], environment))
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
+        self.url = f"http://127.0.0.1:{port}"
+        self._client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
         self._wait(self._is_ready, "the API is ready")
 
     def play(self) -> None:
@@ -215,3 +218,30 @@ def test_the_trace_and_the_context_ride_on_every_record(played: Played) -> None:
             assert context.legal_entity
     postings = of(ErpPosting, deployment.decoded(ERP_POSTINGS))
     assert {record.context.customer_account for record in postings if record.context.contract_id == KESTREL.contract_id}
+
+
+def test_a_clean_period_is_locked_in_the_ledger_too_and_opened_again_with_approval(played: Played) -> None:
+    deployment = played.deployment
+    configuration = load_configuration(deployment.settings.config)
+    books = ledger(deployment.settings, configuration)
+
+    def close(*arguments: str) -> dict[str, Any]:
+        chosen = ["--entity", "ACME-US", "--period", "2026-12", "--json", *arguments[1:]]
+        result = CliRunner().invoke(cli, ["close", arguments[0], *chosen])
+        document: dict[str, Any] = json.loads(result.stdout)
+        assert (result.exit_code == 0) is document.get("clean", True), result.output
+        return document
+
+    def stands(lock: str, left: list[str]) -> bool:
+        status = close("status")
+        return (status["lock"], status["left"]) == (lock, left)
+
+    played._wait(lambda: stands("SOFT", []), "everything of December is done")
+    locked = close("lock", "--url", played.url)
+    assert locked["locked"][-1] == "2026-12"
+    assert locked["locked"] == [it.period for it in books.closed_periods() if it.legal_entity == "ACME-US"]
+    played._wait(lambda: stands("HARD", []), "the lock is told")
+    opened = close("reopen", "--url", played.url, "--approved-by", "controller", "--reason", "an invoice is missing")
+    assert opened["unlocked"] == ["2026-12"]
+    played._wait(lambda: stands("OPEN", ["closed"]), "the period is open again")
+    assert of(ExceptionRecord, deployment.decoded(EXCEPTIONS)) == []
