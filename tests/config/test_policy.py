@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from streams.config import AccountType, PolicyError, load_chart, load_configuration, load_policy
+from streams.core.fiscal import CalendarMonths, FiscalWeeks, NamedBy, YearRule
 from streams.core.policy import LatePolicy, RejectionPolicy
 from streams.records import Owner, ResolvingAction, RootCause, Severity
 from streams.shipped import shipped
@@ -107,6 +108,30 @@ def test_a_calendar_knows_weekends_holidays_and_the_close_window() -> None:
         ("entities.yaml", "EUR", "Euro", ["entities.ACME-DE.functional_currency: found 'Euro'", "ISO 4217"]),
         ("entities.yaml", "first_open_period: 2024-01", "first_open_period: 2024-13", ["'2024-13'", "YYYY-MM"]),
         (
+            "entities.yaml",
+            "calendar: us",
+            "calendar: us, fiscal_calendar: {pattern: 4-4-5}",
+            ["entities.ACME-US.fiscal_calendar", "a year_start with month and weekday for pattern 4-4-5"],
+        ),
+        (
+            "entities.yaml",
+            "calendar: us",
+            "calendar: us, fiscal_calendar: {pattern: 4-4-4}",
+            ["entities.ACME-US.fiscal_calendar.pattern: found '4-4-4'", "'4-4-5', '4-5-4' or '5-4-4'"],
+        ),
+        (
+            "entities.yaml",
+            "calendar: us",
+            "calendar: us, fiscal_calendar: {pattern: months, year_start: {month: 4, weekday: monday}}",
+            ["entities.ACME-US.fiscal_calendar", "no year_start with pattern months"],
+        ),
+        (
+            "entities.yaml",
+            "calendar: us",
+            "calendar: us, fiscal_calendar: {pattern: 4-5-4, year_start: {month: 13, weekday: sunny, rule: first}}",
+            ["year_start.month: found '13'", "year_start.weekday: found 'sunny'", "year_start.rule: found 'first'"],
+        ),
+        (
             "accounts.yaml",
             "bank, type: asset}",
             "bank, type: assets}",
@@ -152,6 +177,14 @@ def test_what_is_wrong_is_named_with_file_and_key_and_what_was_expected(
     text = "\n".join(problems(folder))
     assert [part for part in expected if part not in text] == []
     assert text.startswith(file)
+
+
+def test_periods_are_calendar_months_unless_an_entity_has_a_calendar_of_weeks(folder: Path) -> None:
+    weeks = "fiscal_calendar: {pattern: 4-5-4, year_start: {month: 2, weekday: sunday, named_by: end}}"
+    edit(folder, "entities.yaml", "calendar: us", f"calendar: us, {weeks}")
+    policy = load_policy(folder)
+    assert policy.calendar("ACME-US") == FiscalWeeks((4, 5, 4), 2, 6, YearRule.NEAREST, NamedBy.END)
+    assert policy.calendar("ACME-DE") == CalendarMonths()
 
 
 def test_an_exception_without_a_rule_is_named(folder: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from connectors.erp.ledger import EmbeddedLedger, EntryFilter
 from connectors.erp.ledger.memory import MemoryLedger
 from connectors.protocols import ConnectorUnavailable
+from streams.core.fiscal import FiscalWeeks, YearRule
 from streams.records import ErpPosting, JournalLine, PostingAccepted, PostingRejected
 from tests.ledger.postings import ACCOUNTS, ENTITIES, command_id, foreign, invoice_lines, line, posting
 
@@ -128,6 +129,16 @@ def test_a_refused_posting_does_not_hold_up_the_others_of_its_call(ledger: Embed
     answers = ledger.post([posting("a"), posting("bad", [line("1100", debit="1")]), posting("b")])
     assert [type(answer) for answer in answers] == [PostingAccepted, PostingRejected, PostingAccepted]
     assert len(list(ledger.entries())) == 2
+
+
+def test_the_period_of_a_posting_is_that_of_the_entitys_fiscal_calendar() -> None:
+    weeks = FiscalWeeks((4, 4, 5), 2, 6, YearRule.NEAREST)
+    ledger = EmbeddedLedger("sqlite://", ACCOUNTS, ENTITIES, {"ACME-US": weeks})
+    wrong = rejected(ledger, posting("a"))
+    assert (wrong.code, "expected 2026-02" in wrong.reason) == ("period_mismatch", True)
+    assert isinstance(ledger.post([posting("b", period="2026-02")])[0], PostingAccepted)
+    assert isinstance(ledger.post([posting("c", entity="ACME-DE", currency="EUR")])[0], PostingAccepted)
+    ledger.close()
 
 
 def test_a_posting_into_a_closed_period_is_taken_with_the_same_id_once_the_period_is_reopened(
