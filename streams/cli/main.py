@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 
 from streams.cli.close import close
+from streams.cli.explain import explain_command
 from streams.cli.output import console, echo_json, fail, guarded, no_registry, print_table
+from streams.cli.report import report
 from streams.config import load_configuration, load_settings
 
 RECORDS = Path(__file__).resolve().parent.parent / "records.py"
@@ -198,13 +200,14 @@ def ledger() -> None:
 
 @ledger.command("balances")
 @click.option("--contract", help="Only what was posted for this contract.")
+@click.option("--functional", is_flag=True, help="In the functional currencies of the entities.")
 @JSON
 @guarded
-def ledger_balances(contract: str | None, as_json: bool) -> None:
+def ledger_balances(contract: str | None, functional: bool, as_json: bool) -> None:
     """Print balances by entity, account and currency."""
     from streams.cli.ledger import balances
 
-    rows = balances(load_settings(), contract)
+    rows = balances(load_settings(), contract, functional=functional)
     if as_json:
         echo_json(rows)
     else:
@@ -233,6 +236,8 @@ def ledger_entries(contract: str | None, entity: str | None, period: str | None,
 
 
 cli.add_command(close)
+cli.add_command(report)
+cli.add_command(explain_command)
 
 
 def main() -> None:
