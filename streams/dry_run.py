@@ -28,6 +28,7 @@ from streams.core.reconciliation import Comparison, Tie, compare
 from streams.records import (
     CommercialEvent,
     ErpPosting,
+    EstablishContract,
     ExceptionRecord,
     JournalLine,
     ModifyContract,
@@ -35,7 +36,9 @@ from streams.records import (
     ReconciledMeasure,
     RevenueAccepted,
     RevenueAck,
+    RevenueRejected,
     ReverseJournal,
+    ReviseEstimate,
     TerminateContract,
 )
 from streams.simulation import World
@@ -155,6 +158,9 @@ def _contract(contract: Contract, world: World, revenue: MemoryRevenuePlatform) 
         "transaction_price": _amount(position.transaction_price if position else ZERO, currency),
         "billed": _amount(contract.billed, currency),
         "recognised": _amount(contract.recognised, currency),
+        "refund_liability": _amount(contract.refund_liability, currency),
+        "variable_included": _amount(_variable_included(acks), currency),
+        "pricing": [_pricing(ack) for ack in acks if _prices(ack, world)],
         "modifications": [_modification(ack) for ack in acks if _modifies(ack, world)],
         "obligations": _obligations(allocated, currency),
         "schedule": _schedule(allocated, currency),
@@ -168,6 +174,25 @@ def _latest(acks: list[RevenueAck]) -> RevenueAccepted | None:
     return stated[-1] if stated else None
 
 
+def _variable_included(acks: list[RevenueAck]) -> Decimal:
+    stated = [ack.body.variable_included for ack in acks if isinstance(ack.body, RevenueAccepted)]
+    return stated[-1] if stated else ZERO
+
+
+def _prices(ack: RevenueAck, world: World) -> bool:
+    return world.commands[ack.command_id].body.__class__ in (EstablishContract, ReviseEstimate)
+
+
+def _pricing(ack: RevenueAck) -> Document:
+    """Return why the price is what it is and who has which share of it, at inception and by a new estimate."""
+    return {"event_id": ack.event_id, "lines": _decided(ack.body)}
+
+
+def _decided(answer: RevenueAccepted | RevenueRejected) -> list[Document]:
+    decisions = answer.decisions if isinstance(answer, RevenueAccepted) else ()
+    return [{"line_id": part.line_id, "treatment": part.treatment.value, "reason": part.reason} for part in decisions]
+
+
 def _modifies(ack: RevenueAck, world: World) -> bool:
     return world.commands[ack.command_id].body.__class__ in (ModifyContract, TerminateContract)
 
@@ -175,9 +200,7 @@ def _modifies(ack: RevenueAck, world: World) -> bool:
 def _modification(ack: RevenueAck) -> Document:
     answer = ack.body
     assert isinstance(answer, RevenueAccepted)
-    lines = [
-        {"line_id": part.line_id, "treatment": part.treatment.value, "reason": part.reason} for part in answer.decisions
-    ]
+    lines = _decided(answer)
     return {
         "version": ack.context.contract_version,
         "event_id": ack.event_id,
