@@ -133,7 +133,7 @@ def estimate_reason(method: EstimateMethod, estimate: int, included: int, curren
     reason = f"{_METHODS[method]} {to_amount(estimate, currency)}"
     if included == estimate:
         return f"{reason}, included in the price"
-    return f"{reason}, of which {to_amount(included, currency)} is included: more might be reversed (606-10-32-11)"
+    return f"{reason}, included at {to_amount(included, currency)}: more might be reversed (606-10-32-11)"
 
 
 def _reduction(item: ConsiderationPayable, currency: str) -> tuple[int, TreatmentDecision]:

@@ -54,7 +54,7 @@ def test_23_b_a_concession_that_is_hard_to_predict_is_included_as_far_as_it_is_h
     estimate = result.contract["pricing"][0]["lines"][0]
     assert estimate["line_id"] == "CONCESSION"
     assert estimate["reason"].startswith(
-        "expected value (606-10-32-8(a)) -40000.00, of which -50000.00 is included: more might be reversed"
+        "expected value (606-10-32-8(a)) -40000.00, included at -50000.00: more might be reversed"
     )
 
     # Two months later the concession is agreed at 45 %.
