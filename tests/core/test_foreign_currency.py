@@ -80,6 +80,13 @@ def test_contract_liability_is_released_at_the_average_of_the_invoices_that_made
     assert remeasured.functional_currency == "EUR"
 
 
+def test_revenue_takes_the_penny_of_rounding_and_not_the_exchange_difference() -> None:
+    desk = abroad()
+    desk.take(at("0.9012625", "bill", invoice("I1", billed("800.00")), "2026-02-01")).close("2026-01")
+    # Half of 721.01 stays: 360.505, rounded half-even 360.50.
+    assert told(desk.postings[-1])[1:] == ["  2100       400.00       360.51", "  4010     (400.00)     (360.51)"]
+
+
 def test_an_invoice_dated_after_the_period_is_not_remeasured_at_its_closing_rate() -> None:
     desk = abroad()
     desk.take(at("0.90", "bill", invoice("I1"), "2026-02-03")).close("2026-01")

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams.core.money import ZERO
-from streams.records import ErpPosting, OperatorAction
+from streams.records import ErpPosting, OperatorAction, PossibleOutcome, VariableConsideration
 from tests.core.abroad import DE, Abroad, at, policy, unbalanced
 from tests.core.builders import Body, billed, credit, event, invoice, line, payment, refund, signed
 
@@ -99,15 +100,21 @@ ACTION = st.tuples(
     months=st.lists(st.lists(ACTION, max_size=4), min_size=3, max_size=3),
     closing=st.lists(RATE, min_size=4, max_size=4),
     last=RATE,
+    returns=st.sampled_from((0, 10_000, 40_000)),
 )
 @settings(deadline=None, max_examples=60)
 def test_journals_balance_in_both_currencies_and_what_is_settled_is_carried_at_nothing(
-    functional: str, months: list[list[tuple[str, int, int, int]]], closing: list[int], last: int
+    functional: str, months: list[list[tuple[str, int, int, int]]], closing: list[int], last: int, returns: int
 ) -> None:
     scale = Decimal("0.0001") if functional == "EUR" else Decimal("0.01")
     rates = {day: str(rate * scale) for day, rate in zip(ENDS, closing, strict=True)}
     desk = Abroad(policy(rates, functional=functional))
     terms = signed(line(price="1000.01", start="2026-01-01", end="2026-03-31"))
+    if returns:
+        expected = PossibleOutcome(amount=Decimal(_amount(-returns)), probability=Decimal(1))
+        terms = replace(
+            terms, variable=(VariableConsideration(variable_id="V", outcomes=(expected,), refundable=True),)
+        )
     books = Books(desk.take(event("signed", terms, entity=DE, source="crm")), scale)
     books.bill(1, last, "2026-01-01")
     for month, actions in zip(MONTHS, months, strict=True):
@@ -115,8 +122,9 @@ def test_journals_balance_in_both_currencies_and_what_is_settled_is_carried_at_n
             books.act(kind, which, cents, rate, f"{month}-15")
             carried = desk.contract.carried
             assert carried is not None
-            assert -carried.liability.amount == max(desk.contract.position, ZERO)
-            assert carried.asset.amount == max(-desk.contract.position, ZERO)
+            owed = -carried.liability.amount - carried.refund_liability.amount
+            assert owed - carried.asset.amount == desk.contract.position
+            assert -carried.refund_liability.amount == desk.contract.refund_liability
             assert len({item.amount > 0 for item in carried.receivables}) <= 1
         desk.close(month)
     books.finish(last)
@@ -129,4 +137,5 @@ def test_journals_balance_in_both_currencies_and_what_is_settled_is_carried_at_n
     carried = desk.contract.carried
     assert carried is not None
     assert (carried.receivables, carried.liability.functional, carried.asset.functional) == ((), ZERO, ZERO)
-    assert not {"1100", "1200", "2100"} & set(desk.balances())
+    assert carried.refund_liability.functional == ZERO
+    assert not {"1100", "1200", "2100", "2400"} & set(desk.balances())
