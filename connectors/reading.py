@@ -43,6 +43,8 @@ class LineFilter:
     last_period: str | None = None
     journals_on: Collection[str] | None = None
     """Only lines of journals that have a line on one of these accounts."""
+    functional: bool = False
+    """Amounts in the functional currency of the entity; its currency is then the one that is filtered by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from streams.cli.output import guarded
-from streams.cli.report import EVENTS, FORMAT, PAGE, PAGE_SIZE, books, one_of, options, page_of
+from streams.cli.report import EVENTS, FORMAT, FUNCTIONAL, PAGE, PAGE_SIZE, books, one_of, options, page_of
 from streams.cli.report_output import answer
 from streams.config import AccountType, load_configuration, load_settings
 from streams.reports.explain import Balance, By, explain
@@ -24,7 +24,7 @@ from streams.reports.explain import Balance, By, explain
 @click.option("--currency", help="Currency, where the account has lines in several.")
 @click.option("--contract", help="Only this contract.")
 @click.option("--by", type=one_of(By), help="Add up the lines by this.")
-@options(PAGE, PAGE_SIZE, EVENTS, FORMAT)
+@options(FUNCTIONAL, PAGE, PAGE_SIZE, EVENTS, FORMAT)
 @guarded
 def explain_command(
     entity: str,
@@ -34,6 +34,7 @@ def explain_command(
     currency: str | None,
     contract: str | None,
     by: str | None,
+    functional: bool,
     page: int,
     page_size: int | None,
     events: click.utils.LazyFile | None,
@@ -47,6 +48,7 @@ def explain_command(
         since=since or _usual_start(account, period),
         currency=currency,
         contract_id=contract,
+        functional=functional,
     )
     size = page_of(page_size, written)
     answer(lambda: explain(books(events), asked, by=By(by) if by else None, page=page, page_size=size), written)

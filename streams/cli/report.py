@@ -38,6 +38,7 @@ CONTRACT = click.option("--contract", help="Only this contract.")
 PRODUCT_LINE = click.option("--product-line", help="Only this product line.")
 FROM = click.option("--from", "first", metavar="PERIOD", help="First period, YYYY-MM.")
 TO = click.option("--to", "last", metavar="PERIOD", help="Last period, YYYY-MM.")
+FUNCTIONAL = click.option("--functional", is_flag=True, help="In the functional currencies of the entities.")
 PAGE = click.option("--page", type=click.IntRange(min=1), default=1, help="Page to print.")
 PAGE_SIZE = click.option(
     "--page-size", type=click.IntRange(min=1), help="Lines a page; default: 100 in a table, everything in CSV and JSON."
@@ -99,18 +100,20 @@ def waterfall_command(
 
 
 @report.command("rollforward")
-@options(ENTITY, CONTRACT, FROM, TO, EVENTS, FORMAT)
+@options(ENTITY, CONTRACT, FROM, TO, FUNCTIONAL, EVENTS, FORMAT)
 @guarded
 def rollforward_command(
     entity: str | None,
     contract: str | None,
     first: str | None,
     last: str | None,
+    functional: bool,
     events: click.utils.LazyFile | None,
     written: str,
 ) -> None:
     """Deferred revenue: opening, billed, recognised, adjustments, FX, closing."""
-    answer(lambda: rollforward(books(events), _scope(entity, contract, None, first, last)), written)
+    scope = _scope(entity, contract, None, first, last, functional)
+    answer(lambda: rollforward(books(events), scope), written)
 
 
 @report.command("remaining")
@@ -138,17 +141,19 @@ def remaining_command(
 
 
 @report.command("positions")
-@options(ENTITY, CONTRACT, TO, EVENTS, FORMAT)
+@options(ENTITY, CONTRACT, TO, FUNCTIONAL, EVENTS, FORMAT)
 @guarded
 def positions_command(
     entity: str | None,
     contract: str | None,
     last: str | None,
+    functional: bool,
     events: click.utils.LazyFile | None,
     written: str,
 ) -> None:
     """Contract assets and liabilities, netted for each contract."""
-    answer(lambda: positions(books(events), _scope(entity, contract, None, None, last)), written)
+    scope = _scope(entity, contract, None, None, last, functional)
+    answer(lambda: positions(books(events), scope), written)
 
 
 @report.command("disaggregation")
@@ -182,7 +187,7 @@ def disaggregation_command(
 @report.command("journal")
 @options(ENTITY, CONTRACT, PRODUCT_LINE, FROM, TO)
 @click.option("--account", help="Only lines on this account.")
-@options(PAGE, PAGE_SIZE, EVENTS, FORMAT)
+@options(FUNCTIONAL, PAGE, PAGE_SIZE, EVENTS, FORMAT)
 @guarded
 def journal_command(
     entity: str | None,
@@ -191,18 +196,31 @@ def journal_command(
     first: str | None,
     last: str | None,
     account: str | None,
+    functional: bool,
     page: int,
     page_size: int | None,
     events: click.utils.LazyFile | None,
     written: str,
 ) -> None:
     """Posted lines with their contract, event, source transaction and command."""
-    scope = _scope(entity, contract, product_line, first, last)
+    scope = _scope(entity, contract, product_line, first, last, functional)
     size = page_of(page_size, written)
     answer(lambda: journal(books(events), scope, account=account, page=page, page_size=size), written)
 
 
 def _scope(
-    entity: str | None, contract: str | None, product_line: str | None, first: str | None, last: str | None
+    entity: str | None,
+    contract: str | None,
+    product_line: str | None,
+    first: str | None,
+    last: str | None,
+    functional: bool = False,
 ) -> Scope:
-    return Scope(entity=entity, contract_id=contract, product_line=product_line, first_period=first, last_period=last)
+    return Scope(
+        entity=entity,
+        contract_id=contract,
+        product_line=product_line,
+        first_period=first,
+        last_period=last,
+        functional=functional,
+    )

@@ -55,6 +55,8 @@ class Balance:
     currency: str | None = None
     """None: the only one there is."""
     contract_id: str | None = None
+    functional: bool = False
+    """Whether the amounts are wanted in the functional currency of the entity."""
 
 
 _LINES = (
@@ -116,7 +118,11 @@ def _wanted(books: Books, asked: Balance) -> LineFilter:
         if asked.since > asked.period:
             raise QuestionRefused(f"the first period {asked.since} comes after the last, {asked.period}; exchange them")
     wanted = LineFilter(
-        entity=asked.entity, accounts=(asked.account,), contract_id=asked.contract_id, currency=asked.currency
+        entity=asked.entity,
+        accounts=(asked.account,),
+        contract_id=asked.contract_id,
+        currency=asked.currency,
+        functional=asked.functional,
     )
     _check_posted(books, asked)
     if asked.currency is None:

@@ -56,11 +56,17 @@ class Scope:
     product_line: str | None = None
     first_period: str | None = None
     last_period: str | None = None
+    functional: bool = False
+    """Whether the ledger's amounts are wanted in the functional currency of the entity."""
 
     def lines(self, accounts: Collection[str]) -> LineFilter:
         """Return the lines of the scope on accounts, of all periods."""
         return LineFilter(
-            entity=self.entity, contract_id=self.contract_id, product_line=self.product_line, accounts=accounts
+            entity=self.entity,
+            contract_id=self.contract_id,
+            product_line=self.product_line,
+            accounts=accounts,
+            functional=self.functional,
         )
 
     def covers(self, entity: str, product_line: str) -> bool:

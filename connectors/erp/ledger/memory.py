@@ -95,21 +95,21 @@ class MemoryLedger:
 
     def movements(self, wanted: LineFilter, by: Collection[Dimension]) -> list[Movement]:
         """Return lines added up; see `connectors.reading.LedgerBooks`."""
-        return add_up(select(self._lines(), wanted), by)
+        return add_up(select(self._lines(wanted.functional), wanted), by)
 
     def lines(self, wanted: LineFilter, skip: int, limit: int) -> list[LedgerLine]:
         """Return lines; see `connectors.reading.LedgerBooks`."""
         # Sorting is stable: what has the same date stays in order of posting.
-        chosen = sorted(select(self._lines(), wanted), key=lambda line: line.posting_date)
+        chosen = sorted(select(self._lines(wanted.functional), wanted), key=lambda line: line.posting_date)
         return chosen[skip : skip + limit]
 
     def sum_of_first(self, wanted: LineFilter, count: int) -> Decimal:
         """Return debits less credits; see `connectors.reading.LedgerBooks`."""
         return sum((line.amount for line in self.lines(wanted, 0, count)), ZERO)
 
-    def _lines(self) -> list[LedgerLine]:
+    def _lines(self, functional: bool) -> list[LedgerLine]:
         return [
             line
             for posting in self.postings
-            for line in ledger_lines(posting, self._answers[posting.command_id].document_number)
+            for line in ledger_lines(posting, self._answers[posting.command_id].document_number, functional)
         ]

@@ -12,9 +12,11 @@ from streams.core.money import quantize
 from streams.records import ErpPosting, ReverseJournal
 
 
-def ledger_lines(posting: ErpPosting, document_number: str) -> Iterator[LedgerLine]:
-    """Return the lines of a posted journal."""
-    body, context, currency = posting.body, posting.context, posting.currency
+def ledger_lines(posting: ErpPosting, document_number: str, functional: bool) -> Iterator[LedgerLine]:
+    """Return the lines of a posted journal, in its currency or in the functional one of the entity."""
+    body, context = posting.body, posting.context
+    converted = functional and posting.functional_currency != ""
+    currency = posting.functional_currency if converted else posting.currency
     for number, line in enumerate(body.lines, 1):
         yield LedgerLine(
             document_number=document_number,
@@ -33,8 +35,8 @@ def ledger_lines(posting: ErpPosting, document_number: str) -> Iterator[LedgerLi
             source_transaction_id=context.source_transaction_id,
             description=body.description,
             account=line.account,
-            debit=quantize(line.debit, currency),
-            credit=quantize(line.credit, currency),
+            debit=quantize(line.functional_debit if converted else line.debit, currency),
+            credit=quantize(line.functional_credit if converted else line.credit, currency),
             product_line=line.product_line,
             jurisdiction=line.jurisdiction,
             partner_entity=line.partner_entity,
