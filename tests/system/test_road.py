@@ -227,7 +227,8 @@ def test_a_clean_period_is_locked_in_the_ledger_too_and_opened_again_with_approv
 
     def close(*arguments: str) -> dict[str, Any]:
         chosen = ["--entity", "ACME-US", "--period", "2026-12", "--json", *arguments[1:]]
-        result = CliRunner().invoke(cli, ["close", arguments[0], *chosen])
+        result = CliRunner().invoke(cli, ["close", arguments[0], *chosen], env=deployment.environment)
+        assert result.stdout.startswith("{"), f"{result.output}\n{result.exception!r}"
         document: dict[str, Any] = json.loads(result.stdout)
         assert (result.exit_code == 0) is document.get("clean", True), result.output
         return document
