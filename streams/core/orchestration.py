@@ -18,14 +18,11 @@ from msgspec.structs import replace
 from streams.core.admission import (
     Blocked,
     Inadmissible,
-    closing_of,
     is_late,
     obstacle,
     posting_date,
     referred_documents,
 )
-from streams.core.close_check import left_open
-from streams.core.closing import after, runs_recognition
 from streams.core.commands import revenue_command
 from streams.core.contract import (
     AWAITS_APPROVAL,
@@ -50,11 +47,11 @@ from streams.core.decision import (
     TimePassed,
 )
 from streams.core.erp_answers import erp_answered
-from streams.core.fiscal import FiscalCalendar
 from streams.core.journals import MappingMissing
-from streams.core.money import ZERO, period_end
+from streams.core.money import ZERO
 from streams.core.operators import asked
 from streams.core.overdue import give_up_next, overdue
+from streams.core.period_events import dated, for_contract, runs
 from streams.core.policy import Policy
 from streams.core.postings import postings
 from streams.core.rates import RateMissing
@@ -133,7 +130,7 @@ def _arrived(turn: Turn, arrival: EventArrived) -> None:
     turn.change(event_offset=source.offset)
     event = arrival.event
     if isinstance(event.body, PeriodClosed | PeriodOpened):
-        event = _for_contract(contract, event)
+        event = for_contract(contract, event)
     else:
         if turn.seen(event.event_id):
             turn.audit(AuditAction.DUPLICATE, event, ProcessingStatus.DUPLICATE, detail=f"offset {source.offset}")
@@ -147,16 +144,6 @@ def _arrived(turn: Turn, arrival: EventArrived) -> None:
         turn.change(entities=tuple(sorted(new.union(contract.entities))), closed={**contract.closed, **known})
     _enqueue(turn, event, source)
     _advance(turn)
-
-
-def _for_contract(contract: Contract, event: CommercialEvent) -> CommercialEvent:
-    context = replace(
-        event.context,
-        contract_id=contract.contract_id,
-        contract_version=contract.version,
-        customer_account=contract.customer_account,
-    )
-    return replace(event, context=context)
 
 
 def _enqueue(turn: Turn, event: CommercialEvent, source: SourceRecord) -> None:
@@ -245,8 +232,8 @@ def _advance(turn: Turn) -> None:
 def _admit(turn: Turn, event: CommercialEvent) -> None:
     take_sequence(turn, event)
     if isinstance(event.body, PeriodClosed | PeriodOpened):
-        event = _for_contract(turn.contract, event)
-        if not _runs(turn, event):
+        event = for_contract(turn.contract, event)
+        if not runs(turn, event):
             return
     elif isinstance(event.body, ContractSigned) and not turn.contract.version:
         context = event.context
@@ -286,7 +273,7 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
 def _send(turn: Turn, event: CommercialEvent, day: dt.date) -> None:
     command = revenue_command(turn.contract.contract_id, event)
     if command is not None and isinstance(command.body, RunRecognition):
-        command = replace(command, body=_dated(command.body, turn.policy.calendar(event.context.legal_entity)))
+        command = replace(command, body=dated(command.body, turn.policy.calendar(event.context.legal_entity)))
     remember(turn, event)
     start(turn, InFlight(event=event, command=command, posting_date=day, sent_at=turn.at))
 
@@ -306,34 +293,6 @@ def _contradiction(contract: Contract, event: CommercialEvent) -> str | None:
             "another legal entity are not supported: issue it by the entity that contracts"
         )
     return None
-
-
-def _dated(run: RunRecognition, calendar: FiscalCalendar) -> RunRecognition:
-    """Return a run with the last day of its period, unless that is the calendar month's."""
-    last_day = calendar.last_day(run.period)
-    return run if last_day == period_end(run.period) else replace(run, last_day=last_day)
-
-
-def _runs(turn: Turn, event: CommercialEvent) -> bool:
-    """Take in a period event, and tell whether it runs recognition; else it ends here."""
-    entity, contract = event.context.legal_entity, turn.contract
-    before = closing_of(contract, entity, turn.policy)
-    closing = after(before, event)
-    if closing.locked_through > before.locked_through:
-        found = left_open(contract, entity, closing.locked_through, turn.policy)
-        if found:
-            message = (
-                f"period {closing.locked_through} of {entity} is not locked for {contract.contract_id}: "
-                f"{'; '.join(found)}; settle this, then send PeriodClosed with lock HARD again under a new event id"
-            )
-            fail(turn, event, RootCause.CLOSED_PERIOD, message)
-            return False
-    if closing != before:
-        turn.change(closed={**contract.closed, entity: closing})
-    if runs_recognition(before, event) and contract.version > 0 and entity in contract.entities:
-        return True
-    turn.outcome(event, ProcessingStatus.POSTED)
-    return False
 
 
 # --- revenue answers -------------------------------------------------------------------------------------------------
