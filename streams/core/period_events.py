@@ -50,7 +50,8 @@ def runs(turn: Turn, event: CommercialEvent) -> bool:
             more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
             message = (
                 f"period {closing.locked_through} of {entity} is not locked for {contract.contract_id}: "
-                f"{'; '.join(found[:_TOLD])}{more}; settle this, then send PeriodClosed with lock HARD again under a new event id"
+                f"{'; '.join(found[:_TOLD])}{more}; settle this, then send PeriodClosed with lock HARD again "
+                "under a new event id"
             )
             fail(turn, event, RootCause.CLOSED_PERIOD, message)
             return False
