@@ -6,6 +6,7 @@ that is refused has changed nothing.
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -68,6 +69,32 @@ class Pool:
 
 def amend(sheet: Worksheet, version: int, on: int, body: Mapping[str, Json]) -> str:
     """Apply an amendment effective on a day and return its treatment."""
+    conceding = [change for change in records(body, "changed_lines") if minor(change, "concession", sheet.currency)]
+    if not conceding:
+        return _amend(sheet, version, on, body)
+    draft = copy.deepcopy(sheet)
+    for change in conceding:
+        _concede(draft, on, change)
+    treatment = _amend(draft, version, on, body)
+    vars(sheet).update(vars(draft))
+    return "PRICE_CHANGE" if treatment == "NOT_A_MODIFICATION" else "MIXED"
+
+
+def _concede(sheet: Worksheet, on: int, change: Mapping[str, Json]) -> None:
+    """Take a concession out of what was performed before the day."""
+    name, amount = text(change, "line_id"), minor(change, "concession", sheet.currency)
+    require(name in sheet.lines, f"no line {name} to change")
+    line = sheet.lines[name]
+    obligation = line.obligation
+    whole = obligation.progress == 1 or not obligation.under_way()
+    require(obligation.distinct and whole, f"what was performed of {name} is not distinct")
+    require(0 < amount <= min(obligation.settled(on), line.price), f"a concession of {amount} minor units on {name}")
+    line.price -= amount
+    obligation.price -= amount
+    obligation.take(on, -amount)
+
+
+def _amend(sheet: Worksheet, version: int, on: int, body: Mapping[str, Json]) -> str:
     items = _sort(sheet, on, body)
     treatment = items.treatment()
     requested = optional_text(body, "requested_treatment")

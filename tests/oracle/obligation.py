@@ -143,6 +143,12 @@ class Obligation:
             self.promised = promised
             self.progress = self.done / promised
 
+    def take(self, on: int, amount: int) -> None:
+        """Add an amount to the allocation that is all earned on the day."""
+        self.allocated += amount
+        self._add_point(on, amount)
+        self.settle_units()
+
     def catch_up(self, on: int, delta: int, end: int | None = None) -> None:
         """Add to the allocation as if it had been so from the start: the part by progress is earned on the day."""
         if self.pattern == "COST_TO_COST":
@@ -151,9 +157,7 @@ class Obligation:
             self.reach(on, self.done)
             return
         if self.satisfied(on):
-            self.allocated += delta
-            self._add_point(on, delta)
-            self.settle_units()
+            self.take(on, delta)
             return
         self.end = self.end if end is None else end
         progress = self.progress

@@ -164,7 +164,11 @@ def _changes(draw: st.DrawFn, old: ContractLine) -> LineChange:
     end = draw(st.one_of(st.none(), st.none(), days)) if not at_ssp else None
     cost = draw(st.one_of(st.none(), st.integers(1, 150).map(str))) if old.pattern is COST else None
     quantity = draw(st.sampled_from(["1", "9"]))
-    return change(old.line_id, str(price), str(ssp), quantity=quantity, end=end, cost=cost)
+    changed = change(old.line_id, str(price), str(ssp), quantity=quantity, end=end, cost=cost)
+    if draw(st.integers(0, 5)):
+        return changed
+    conceded = Decimal(draw(st.integers(1, 50)))
+    return replace(changed, price=max(changed.price - conceded, Decimal(0)), concession=conceded)
 
 
 @st.composite

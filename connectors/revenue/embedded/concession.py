@@ -15,7 +15,7 @@ from connectors.revenue.embedded.book import Book, Line, Obligation
 from connectors.revenue.embedded.earning import DAY, cut, total, with_point
 from connectors.revenue.embedded.minor_units import to_amount, to_minor_not_negative
 from connectors.revenue.embedded.price_change import unknown_line
-from connectors.revenue.embedded.progress import in_progress, settled
+from connectors.revenue.embedded.progress import COMPLETE, in_progress, settled
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.records import AccountingTreatment, LineChange, TreatmentDecision
 
@@ -57,7 +57,8 @@ def concede(book: Book, changes: Sequence[LineChange], day: dt.date) -> tuple[Bo
 
 
 def _check(book: Book, line: Line, own: Obligation, amount: int, day: dt.date) -> None:
-    if in_progress(own) or not own.distinct or own.credits is not None:
+    under_way = in_progress(own) and own.progress != COMPLETE
+    if under_way or not own.distinct or own.credits is not None:
         raise CommandRefusedError(
             RefusalCode.LINE_NOT_SEPARABLE,
             f"line {line.line_id} has a concession, and what was performed of it is not distinct from what remains; "
