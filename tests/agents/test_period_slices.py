@@ -16,8 +16,16 @@ from streams.codec.registry import EmbeddedRegistry
 from streams.codec.wire import codec_for
 from streams.core.closing import Closing
 from streams.core.contract import Contract
-from streams.records import CommercialEvent, RevenueCommand
-from streams.topics import COMMERCIAL_EVENTS, REVENUE_COMMANDS
+from streams.records import (
+    CommercialEvent,
+    ExceptionRecord,
+    PeriodClosed,
+    PeriodLock,
+    PeriodOpened,
+    RevenueCommand,
+    RootCause,
+)
+from streams.topics import COMMERCIAL_EVENTS, EXCEPTIONS, REVENUE_COMMANDS
 from streams.transport import Batch, Record, Stage, Transaction
 from streams.transport.memory_store import MemoryPartition
 from streams.transport.rocks_store import RocksSettings, rocks_partitions
@@ -29,6 +37,7 @@ REGISTRY = EmbeddedRegistry()
 CONTRACTS = [f"C{number:02d}" for number in range(10)]
 CLOSE = period_end("2026-01")
 COMMANDS = codec_for(RevenueCommand, REGISTRY, REVENUE_COMMANDS)
+RAISED = codec_for(ExceptionRecord, REGISTRY, EXCEPTIONS)
 EVENTS = codec_for(CommercialEvent, REGISTRY, COMMERCIAL_EVENTS)
 
 
@@ -48,6 +57,7 @@ class Worker:
         self._offset = -1
         self.causes: list[tuple[str, str]] = []
         """What was commanded so far: contract and event."""
+        self.exceptions: list[ExceptionRecord] = []
 
     def read(self, *events: CommercialEvent, first: int) -> list[tuple[str, str]]:
         records = [
@@ -73,6 +83,8 @@ class Worker:
             for table, changed in transaction.changes.items()
         }
         self.store.commit(changes, dict.fromkeys(changes, self._offset))
+        raised = (output.value for output in transaction.outputs if output.topic == EXCEPTIONS)
+        self.exceptions += [RAISED.decode(value) for value in raised]
         sent = [COMMANDS.decode(output.value) for output in transaction.outputs if output.topic == REVENUE_COMMANDS]
         commanded = [(command.context.contract_id, command.event_id) for command in sent]
         self.causes += commanded
@@ -180,3 +192,25 @@ def test_after_a_crash_it_goes_on_where_the_last_commit_left_it(
     ticks = [after.tick() for _ in range(4)]
     assert ticks == [told("C06", "C07", "C08"), told("C09"), [], []]
     after.store.release()
+
+
+def opened(approver: str) -> CommercialEvent:
+    body = PeriodOpened(period="2026-01", approved_by=approver, reason=approver)
+    return event(f"open by {approver}", body, version=0, contract="*")
+
+
+def test_a_period_event_that_cannot_take_effect_is_one_exception_and_is_told_to_nobody(worker: Worker) -> None:
+    hard = event("hard", PeriodClosed(period="2026-01", lock=PeriodLock.HARD), version=0, contract="*")
+    worker.read(hard, first=10)  # the period is open
+    worker.read(CLOSE, opened(""), first=11)
+    for _ in range(6):
+        worker.tick()
+    found = [(it.event_id, it.root_cause, it.context.contract_id) for it in worker.exceptions]
+    assert found == [("hard", RootCause.CLOSED_PERIOD, "*"), ("open by ", RootCause.CLOSED_PERIOD, "*")]
+    assert {str(contract.closed["ACME-US"]) for contract in worker.contracts().values()} == {str(Closing("2026-01"))}
+
+
+def test_a_contract_that_comes_later_knows_what_is_open_again(worker: Worker) -> None:
+    worker.read(CLOSE, opened("controller"), first=10)
+    worker.read(event("s-new", signed(), contract="NEW"), first=12)
+    assert worker.contracts()[b"NEW"].closed == {"ACME-US": Closing("2026-01", reopened=("2026-01",))}
