@@ -43,6 +43,7 @@ class Rule(StrEnum):
     NO_LINES = "no_lines"
     DUPLICATE_LINE = "duplicate_line"
     DATE_ORDER = "date_order"
+    OVERLAP = "overlap"
     IMPLAUSIBLE_DATE = "implausible_date"
     PERIOD_FORMAT = "period_format"
     PERCENT_RANGE = "percent_range"

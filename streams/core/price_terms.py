@@ -44,6 +44,7 @@ def price_terms(found: Findings, at: str, body: ContractSigned) -> None:
         _unique(found, f"{at}/variable", "variable_id", [item.variable_id for item in body.variable])
         for index, item in enumerate(body.variable):
             _variable(found, f"{at}/variable/{index}", item, lines, body.currency)
+        _distinct_periods(found, f"{at}/variable", body.variable)
     if body.payable_to_customer:
         payables = body.payable_to_customer
         _unique(found, f"{at}/payable_to_customer", "payable_id", [item.payable_id for item in payables])
@@ -239,6 +240,26 @@ def _variable(
             Rule.UNSUPPORTED,
             "found true for one period of a series, expected false; relate what is refundable to whole lines",
         )
+
+
+def _distinct_periods(found: Findings, at: str, items: Sequence[VariableConsideration]) -> None:
+    """Check that distinct periods of one series are apart from each other, or the same."""
+    seen: list[tuple[str, dt.date, dt.date]] = []
+    for index, item in enumerate(items):
+        first, last = item.service_start, item.service_end
+        if first is None or last is None or len(item.line_ids) != 1:
+            continue
+        line_id = item.line_ids[0]
+        for other, start, end in seen:
+            if other == line_id and first <= end and start <= last and (first, last) != (start, end):
+                found.add(
+                    f"{at}/{index}/service_start",
+                    Rule.OVERLAP,
+                    f"found {first} to {last} of line {line_id!r}, which overlaps {start} to {end} of another variable "
+                    "consideration, expected distinct periods of a series to be apart, or the same; correct the days",
+                )
+                break
+        seen.append((line_id, first, last))
 
 
 def _outcomes(found: Findings, here: str, outcomes: Sequence[PossibleOutcome], method: EstimateMethod | None) -> None:
