@@ -28,6 +28,7 @@ from streams.records import (
 )
 from tests.core.builders import POLICY, event, invoice, line, payment, period_end, policy, signed
 from tests.core.desk import BUSY, Desk
+from tests.core.histories import Stage
 
 POSTED = ProcessingStatus.POSTED
 NEAR_FEBRUARY = FiscalWeeks((4, 4, 5), 2, 6, YearRule.NEAREST)
@@ -304,3 +305,26 @@ def test_what_a_locked_ledger_refuses_is_not_sent_there() -> None:
     sent = desk.sent(ErpPosting)
     assert [it.period for it in sent if it.event_id in ("bill", "again")] == ["2026-02"]
     assert desk.exceptions == []
+
+
+# --- the whole road, as the dry run goes it
+
+
+def test_a_period_event_without_effect_counts_as_an_exception_and_one_contract_is_enough_to_refuse_a_lock() -> None:
+    waits = event("pay", payment("P1", "I-none", "5.00"), contract="C2", on="2026-01-20")
+    told = [
+        event("signed-1", signed(), contract="C1"),
+        event("signed-2", signed(), contract="C2"),
+        event("signed-3", signed(), contract="C3"),
+        waits,
+        lock("2026-01", "too-early"),
+        period_end("2026-01"),
+        opened("2026-01", by="", reason=""),
+        lock("2026-01"),
+    ]
+    world = Stage().in_order(told).world
+    ended = {name: status.value for name, status in world.status.items() if status is ProcessingStatus.EXCEPTION}
+    assert ended == dict.fromkeys(["too-early", "open-2026-01", "lock"], "EXCEPTION")
+    assert sorted(it.context.contract_id for it in world.exceptions.values()) == ["*", "*", "C2"]
+    locks = {name: contract.closed["ACME-US"].lock_of("2026-01") for name, contract in world.contracts.items()}
+    assert locks == {"C1": PeriodLock.HARD, "C2": PeriodLock.SOFT, "C3": PeriodLock.HARD}
