@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine, insert, inspect, select, text
 
 from connectors.protocols import ConnectorUnavailable, RevenuePlatform, RevenuePosition
@@ -159,6 +160,37 @@ def test_a_reversal_finds_the_command_in_the_same_call_and_in_an_earlier_one(
     assert isinstance(used, RevenueAccepted)
     assert used.transaction_price == Decimal("700.00")
     assert [getattr(answer, "code", None) for answer in (again, other)] == ["ALREADY_REVERSED", "NOT_REVERSIBLE"]
+
+
+def test_a_correction_replays_the_commands_in_the_order_in_which_they_were_accepted(
+    database: str, platform: EmbeddedRevenuePlatform
+) -> None:
+    # Ids against the order of acceptance: the database sorts by neither of them.
+    commands = [
+        sent("z", establish(line("L1", "1200"), line("U", "0", pattern=USAGE))),
+        sent("y", amend(change("L1", "1500", "1200")), "2026-04-01", version=2),
+        sent("x", usage("U", "50", "2026-05-31"), version=2),
+        sent("w", amend(change("L1", "9", "9")), "2026-04-01", version=2),  # refused: it is no part of the history
+        sent("v", amend(added=[line("L2", "240")]), "2026-06-01", version=3),
+        sent("u", recognition("2026-06"), version=3),
+    ]
+    platform.execute(commands[:3])
+    answers = platform.execute(commands[3:])
+    assert [type(answer) for answer in answers] == [RevenueRejected, RevenueAccepted, RevenueAccepted]
+    of_another_contract = sent("y", establish(line("L1", "1")), of="C-0")
+    correction = replace(
+        sent("t", amend(change("L1", "1320", "1200")), "2026-04-01", version=2),
+        corrects_command_id=commands[1].command_id,
+    )
+    other = EmbeddedRevenuePlatform(database)
+    _, corrected = other.execute([of_another_contract, correction])
+    other.close()
+    assert isinstance(corrected, RevenueAccepted), corrected
+    assert corrected.transaction_price == Decimal("1610.00")
+    assert platform.execute([correction]) == [corrected]
+    book = platform.book("C-1")
+    assert book is not None
+    assert (book.version, book.executed) == (3, 6)
 
 
 def test_a_command_of_another_contract_cannot_be_reversed(platform: EmbeddedRevenuePlatform) -> None:
