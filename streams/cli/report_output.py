@@ -19,6 +19,9 @@ from streams.reports.question import QuestionRefused
 _WIDEST = 10_000
 """Columns of the screen that a table may take."""
 
+TABLE_ROWS = 1000
+"""Rows that a table has at most: nobody reads more, and laying them out takes longer than the report."""
+
 
 class Format(StrEnum):
     """How a report is written."""
@@ -61,6 +64,12 @@ def render(report: Report, screen: Console) -> None:
     screen.width = max(screen.width, needed, len(report.title))
     screen.print(escape(report.title), style="bold", highlight=False)
     screen.print(table)
+    if len(report.rows) > TABLE_ROWS:
+        screen.print(
+            f"The first {TABLE_ROWS:,} of {len(report.rows):,} rows; totals are of all. CSV and JSON have every row.",
+            style="bold",
+            highlight=False,
+        )
     for note in report.notes:
         screen.print(escape(note), style="dim", highlight=False)
     for difference in report.differences:
@@ -76,7 +85,7 @@ def _table(report: Report) -> Table:
         column = report.columns[at]
         right = column.amount or column.name == "lines"
         table.add_column(column.name.replace("_", " "), justify="right" if right else "left")
-    for row in report.rows:
+    for row in report.rows[:TABLE_ROWS]:
         table.add_row(*(_text(row[at]) for at in chosen))
     if report.totals:
         table.add_section()

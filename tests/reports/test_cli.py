@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from connectors.reading import LineFilter
 from streams.cli.main import cli
-from streams.cli.report_output import answer
+from streams.cli.report_output import TABLE_ROWS, answer, render
 from streams.dry_run import DryRun
+from streams.reports.document import Column, Report, totals_by_currency
 from streams.reports.question import Scope
 from streams.reports.waterfall import waterfall
 from tests.reports.rows import Lines, books, demo_lines
@@ -80,6 +83,19 @@ def test_what_is_unknown_is_refused_with_what_is_known(events: Path, arguments: 
     result = call(*arguments, "--events", events)
     assert result.exit_code == 2
     assert known in result.stderr
+
+
+def test_a_table_that_is_cut_says_so_and_its_totals_are_of_everything() -> None:
+    columns = (Column("currency"), Column("amount", amount=True))
+    rows = (("USD", Decimal("1.00")),) * (TABLE_ROWS + 1)
+    totals = totals_by_currency(columns, rows)
+    screen = Console(file=io.StringIO(), width=120, color_system=None)
+    render(Report(name="long", title="Long", columns=columns, rows=rows, totals=totals), screen)
+    assert isinstance(screen.file, io.StringIO)
+    printed = screen.file.getvalue()
+    assert printed.count("USD") == TABLE_ROWS
+    assert "1,001.00" in printed
+    assert "The first 1,000 of 1,001 rows" in printed
 
 
 def test_books_that_do_not_agree_end_with_exit_code_1_and_say_by_how_much(
