@@ -47,6 +47,18 @@ def test_the_shipped_folder_gives_a_policy() -> None:
     assert policy.bounds.parked_for == dt.timedelta(hours=72)
 
 
+def test_an_entity_may_have_a_region_and_an_empty_one_is_refused(folder: Path) -> None:
+    edit(folder, "entities.yaml", ", region: Europe", "")
+    assert load_configuration(folder).region_of_entity == {
+        "ACME-US": "North America",
+        "ACME-DE": "",
+        "ACME-JP": "Asia Pacific",
+    }
+    edit(folder, "entities.yaml", "region: North America", 'region: ""')
+    (problem,) = problems(folder)
+    assert "entities.ACME-US.region" in problem
+
+
 def test_the_shipped_owners_and_deadlines_are_those_of_the_operating_model() -> None:
     configuration = load_configuration(shipped("config"))
     rules = configuration.policy.exceptions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
@@ -18,6 +19,7 @@ from streams.reports.rollforward import rollforward
 from tests.core.abroad import DE, at
 from tests.core.builders import CONFIGURATION, billed, credit, invoice, payment
 from tests.core.test_foreign_currency import abroad
+from tests.infra.postgres import PostgresServer
 from tests.reports.rows import books
 
 FUNCTIONAL = Scope(functional=True)
@@ -35,7 +37,7 @@ def posted() -> list[ErpPosting]:
     return list(desk.postings)
 
 
-@pytest.fixture(params=["memory", "database"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def ledger(request: pytest.FixtureRequest) -> Iterator[LedgerBooks]:
     first_open = {name: entity.first_open_period for name, entity in CONFIGURATION.policy.entities.items()}
     if request.param == "memory":
@@ -43,7 +45,9 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[LedgerBooks]:
         memory.post(posted())
         yield memory
         return
-    database = EmbeddedLedger("sqlite://", CONFIGURATION.chart.numbers, first_open)
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    url = "sqlite://" if server is None else cast(PostgresServer, server).new_database()
+    database = EmbeddedLedger(url, CONFIGURATION.chart.numbers, first_open)
     database.post(posted())
     yield database
     database.close()
