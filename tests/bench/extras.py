@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,15 +12,14 @@ import msgspec
 from confluent_kafka import Producer
 
 from streams.core.contract import Contract
-from streams.records import CommercialEvent
-from streams.topics import AUDIT_TRAIL, COMMERCIAL_EVENTS
+from streams.topics import AUDIT_TRAIL
 from tests.bench.broker import Broker, committed_reader
 from tests.bench.feed import Feed
 from tests.bench.kernel import OUTPUT_TOPICS, Kernel, PartitionWork, encode_state
 from tests.bench.measure import RowFailed, RowProcess
 from tests.bench.peers import Row, topics_of
 from tests.bench.play import options_for
-from tests.bench.verify import audited_event, differences
+from tests.bench.verify import audit_id, differences
 
 _READY_SECONDS = 60.0
 CHANGELOG = "tieout-orchestration-contracts-changelog"
@@ -32,9 +31,9 @@ _STILL_SECONDS = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """From produce to the first committed audit record of the event."""
+    """From the produce of a record to the first committed audit record that it causes."""
 
-    events: int
+    records: int
     rate: float
     """Events a second that were offered."""
     p50_ms: float
@@ -74,13 +73,12 @@ def latency(row: Row, broker: Broker, feed: Feed, folder: Path, *, rate: float, 
     broker.fresh({topic: {"retention.ms": "-1"}} | topics_of(row, given.app), [row.group or given.app])
     facts = feed.facts
     records = list(islice(_merged(feed, broker.partitions), round(rate * seconds * facts.records / facts.events)))
-    names = [_event_id(kernel, value) for _, _, value in records]
+    marks = _marks(kernel, records, broker.partitions)
     step = facts.events / facts.records / rate
     worker = RowProcess(row.started_with(given), folder / f"{given.app}.log", row.environment)
     try:
-        # The first record of each partition is only there to see that the worker has begun.
-        sent: dict[str, float] = {}
-        arrived: dict[str, float] = {}
+        sent: dict[bytes, float] = {}
+        arrived: dict[bytes, float] = {}
         producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 0, "enable.idempotence": True})
         with committed_reader(broker.bootstrap, AUDIT_TRAIL, broker.partitions) as reader:
 
@@ -88,12 +86,12 @@ def latency(row: Row, broker: Broker, feed: Feed, folder: Path, *, rate: float, 
                 for message in reader.consume(1000, wait):
                     value = message.value()
                     if message.error() is None and value is not None:
-                        arrived.setdefault(audited_event(value), time.monotonic())
+                        arrived.setdefault(audit_id(value), time.monotonic())
 
             def offer(number: int) -> None:
                 partition, key, value = records[number]
-                if names[number]:
-                    sent.setdefault(names[number], time.monotonic())
+                if mark := marks[number]:
+                    sent[mark] = time.monotonic()
                 producer.produce(topic, value, key, partition)
                 producer.poll(0)
 
@@ -112,10 +110,10 @@ def latency(row: Row, broker: Broker, feed: Feed, folder: Path, *, rate: float, 
                 if number % 50 == 0:
                     look(0)
             deadline = time.monotonic() + _READY_SECONDS
-            while len(arrived) < len(sent):
+            while missing := len(sent.keys() - arrived.keys()):
                 worker.check()
                 if time.monotonic() > deadline:
-                    raise RowFailed(f"{len(sent) - len(arrived)} events without output: {worker.said()}")
+                    raise RowFailed(f"{missing} records without what they cause: {worker.said()}")
                 look(0.05)
     finally:
         worker.stop()
@@ -124,12 +122,15 @@ def latency(row: Row, broker: Broker, feed: Feed, folder: Path, *, rate: float, 
     return Latency(len(delays), rate, delays[len(delays) // 2], delays[int(len(delays) * 0.99)], delays[-1])
 
 
-def _event_id(kernel: Kernel, value: bytes) -> str:
-    if kernel.topic_of(value) != COMMERCIAL_EVENTS:
-        return ""
-    event = kernel.decode(COMMERCIAL_EVENTS, value)
-    assert isinstance(event, CommercialEvent)
-    return event.event_id
+def _marks(kernel: Kernel, records: Sequence[tuple[int, bytes, bytes]], partitions: int) -> list[bytes]:
+    """The id of the first audit record that each record causes; empty where it causes none, as what only waits."""
+    work = [PartitionWork(kernel, partition) for partition in range(partitions)]
+    offsets, marks = [0] * partitions, []
+    for partition, key, value in records:
+        caused = work[partition].take(offsets[partition], key, value)
+        offsets[partition] += 1
+        marks.append(next((audit_id(payload) for topic, _, payload in caused if topic == AUDIT_TRAIL), b""))
+    return marks
 
 
 def recovery(

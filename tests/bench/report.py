@@ -161,7 +161,7 @@ def _table(run: Run) -> str:
         notes.append(
             f"Latency of tieout at {run.latency.rate:,.0f} events/s (half its rate), from produce to the first "
             f"committed output: p50 {run.latency.p50_ms:.0f} ms, p99 {run.latency.p99_ms:.0f} ms, most "
-            f"{run.latency.max_ms:.0f} ms ({run.latency.events:,} events)."
+            f"{run.latency.max_ms:.0f} ms ({run.latency.records:,} records)."
         )
     for recovery in run.recoveries:
         told = "output verified" if not recovery.wrong else "output WRONG: " + _short(recovery.wrong)

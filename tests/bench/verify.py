@@ -86,11 +86,9 @@ def audit_action(payload: bytes) -> int:
     return payload[at]
 
 
-def audited_event(payload: bytes) -> str:
-    """The event of an audit record."""
-    _, at = decode_long(payload, _ID.stop)
-    length, at = decode_long(payload, at + 1)
-    return payload[at : at + length].decode()
+def audit_id(payload: bytes) -> bytes:
+    """The id of an audit record."""
+    return payload[_ID]
 
 
 def _readable(statuses: dict[bytes, bytes], kernel: Kernel) -> dict[str, str]:
