@@ -25,6 +25,7 @@ from tests.oracle.reading import (
     optional_text,
     records,
     text,
+    texts,
 )
 
 SIGNED = "signed"
@@ -95,6 +96,8 @@ class Worksheet:
             obligation.promised = exact(str(line["quantity"]))
         elif cost is not None:
             obligation.promised = exact(str(cost))
+        if obligation.pattern in {"PREPAID", "AS_INVOICED"} or (obligation.pattern == "USAGE" and obligation.price):
+            raise UnsupportedHistory(f"line {obligation.name}: {obligation.pattern} of price {obligation.price}")
         if obligation.pattern == "USAGE":
             require(obligation.price == 0 and obligation.ssp == 0, f"usage line {obligation.name} has a price")
         return obligation
@@ -141,6 +144,8 @@ class Worksheet:
     def renew(self, version: int, body: Mapping[str, Json]) -> None:
         """Add the lines of a renewal as a contract of their own."""
         self._require_running()
+        if texts(body, "exercised_options"):
+            raise UnsupportedHistory("the exercise of options")
         lines = records(body, "lines")
         require(bool(lines), "a renewal without lines")
         names = [text(line, "line_id") for line in lines]
@@ -154,6 +159,8 @@ class Worksheet:
     def amend(self, version: int, on: int, body: Mapping[str, Json]) -> None:
         """Change the contract."""
         self._require_running()
+        if texts(body, "exercised_options"):
+            raise UnsupportedHistory("the exercise of options")
         self.treatments.append(modification.amend(self, version, on, body))
 
     def terminate(self, on: int, body: Mapping[str, Json]) -> None:

@@ -1,4 +1,4 @@
-"""Examples 8, 13, 18 and 19: progress by cost, by time, and what does not show it (606-10-25-31 to 37, 55-16 to 21)."""
+"""Examples 8, 12, 13, 18 and 19: progress by cost, by time, and what does not show it (606-10-25-31 to 37)."""
 
 from __future__ import annotations
 
@@ -31,6 +31,19 @@ def test_8_like_a_change_of_scope_of_one_promise_is_caught_up_with_its_new_cost(
     result = told.run()
     assert result.treatments() == ["CUMULATIVE_CATCH_UP"]
     assert result.months("BUILDING") == {"2026-12": "600000.00", "2027-03": "91463.41"}
+
+
+def test_12_a_service_promised_with_a_product_takes_its_share_of_the_price_and_is_earned_over_its_time() -> None:
+    """A product sold to a distributor with free maintenance for whoever buys it: two promises, the numbers are ours."""
+    told = Told().sign(
+        line("PRODUCT", "POINT_IN_TIME", "950", ssp="900"),
+        line("MAINTENANCE", "RATABLE_MONTHLY", "0", ssp="100", product_line="support"),
+    )
+    told.tell("ObligationFulfilled", "2026-01-10", line_id="PRODUCT", percent="100")
+    result = told.run()
+    assert result.allocated() == {"PRODUCT": "855.00", "MAINTENANCE": "95.00"}
+    assert result.months("PRODUCT") == {"2026-01": "855.00"}
+    assert len(result.months("MAINTENANCE")) == 12
 
 
 def test_13_a_service_that_is_consumed_as_it_is_performed_is_earned_over_its_term() -> None:
