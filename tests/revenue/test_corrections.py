@@ -219,12 +219,21 @@ def mistaken(body: CommandBody, by: int) -> CommandBody | None:
 
 
 def earning(book: Book | None) -> object:
-    """Return what a book has to say apart from what was recognised and how many commands it took."""
+    """Return what a book has to say apart from what the runs wrote and how many commands it took."""
     assert book is not None
     obligations = tuple(
         replace(obligation, recognised=0) for obligation in book.obligations if obligation.segments or obligation.ssp
     )
-    return replace(book, obligations=obligations, runs=(), executed=0, reversed_commands=())
+    variable = tuple(replace(item, expected_back=0) for item in book.variable)
+    return replace(
+        book,
+        obligations=obligations,
+        variable=variable,
+        refund_liability=0,
+        runs=(),
+        executed=0,
+        reversed_commands=(),
+    )
 
 
 @settings(max_examples=400, deadline=None)
@@ -264,6 +273,7 @@ def test_a_corrected_history_is_the_history_without_the_mistake(
     assert right.book is not None
     mine = {it.obligation_id: it.recognised for it in wrong.book.obligations if it.recognised}
     assert mine == {it.obligation_id: it.recognised for it in right.book.obligations if it.recognised}
+    assert (wrong.book.variable, wrong.book.refund_liability) == (right.book.variable, right.book.refund_liability)
 
 
 def test_usage_is_corrected_by_reversal_and_then_replays_as_what_it_became() -> None:
