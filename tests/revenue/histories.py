@@ -214,7 +214,7 @@ def histories(draw: st.DrawFn) -> tuple[EstablishContract, list[tuple[str, Comma
             case "fulfil":
                 kept = [item.line_id for item in known if item.pattern in (POINT, MILESTONE)] + option_ids
                 measured = [item for item in known if item.pattern in (UNITS, COST)]
-                if measured and draw(st.booleans()):
+                if measured and draw(st.integers(0, 1)) == 0:
                     body = draw(_measured(draw(st.sampled_from(measured))))
                 else:
                     percent = draw(st.sampled_from(["30", "33.333", "70", "100", "100"]))

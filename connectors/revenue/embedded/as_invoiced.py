@@ -1,7 +1,7 @@
 """Revenue that is what the customer may be invoiced for: the right-to-invoice expedient (ASC 606-10-55-18).
 
-Section 14.4 of docs/accounting.md. An invoice line earns on the last day of the service it bills; a credit takes it back.
-Knows documents and obligations; not what else billing means.
+Section 14.4 of docs/accounting.md. An invoice line earns on the last day of the service it bills; a credit takes it
+back. Knows documents and obligations; not what else billing means.
 """
 
 from __future__ import annotations
