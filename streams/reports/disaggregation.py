@@ -44,10 +44,14 @@ def disaggregation(books: Books, scope: Scope, by: Sequence[By] = STANDARD) -> R
     }
     sums: defaultdict[tuple[str, ...], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     recognised: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    removed: set[str] = set()
     for row in books.revenue.recognitions(scope.contract_id):
         if not scope.covers(row.entity, row.product_line) or not _in_periods(scope, row.period):
             continue
-        at_a_point = patterns[row.contract_id, row.obligation_id] in AT_A_POINT
+        pattern = patterns.get((row.contract_id, row.obligation_id))
+        if pattern is None:
+            removed.add(f"{row.contract_id} {row.obligation_id}")
+        at_a_point = pattern in AT_A_POINT
         sums[*(_value(dimension, row, books) for dimension in by), row.currency][at_a_point] += row.amount
         recognised[row.entity, row.currency] += row.amount
     columns = (
@@ -61,6 +65,11 @@ def disaggregation(books: Books, scope: Scope, by: Sequence[By] = STANDARD) -> R
     nowhere = sorted(entity for entity, _ in recognised if not books.regions.get(entity))
     if By.REGION in by and nowhere:
         notes.append(f"No region is configured for {', '.join(nowhere)}: add it to config/entities.yaml.")
+    if removed:
+        notes.append(
+            f"A correction has removed {', '.join(sorted(removed))}: what was recognised there, and taken back, counts "
+            "as over time."
+        )
     posted = replace(
         scope.lines(books.revenue_accounts), first_period=scope.first_period, last_period=scope.last_period
     )

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.reading import LedgerLine, LineFilter, ObligationRow
+from connectors.reading import LedgerLine, LineFilter, ObligationRow, RecognitionRow
 from streams.dry_run import DryRun
 from streams.records import RecognitionPattern
 from streams.reports import disaggregation, remaining, waterfall
@@ -166,6 +166,24 @@ def test_units_pass_at_points_in_time_and_all_that_time_or_use_earns_over_time(p
     assert at_a_point == disaggregation.AT_A_POINT
     report = disaggregation.disaggregation(books(played.ledger, played.revenue), Scope(product_line="services"))
     assert [str(cell) for cell in report.rows[0][-3:]] == ["10000.00", "4800.00", "14800.00"]
+
+
+def test_what_a_correction_has_removed_is_shown_and_said() -> None:
+    ran = RecognitionRow(
+        contract_id="C-1",
+        obligation_id="GONE",
+        entity="ACME-US",
+        currency="USD",
+        product_line="platform",
+        period="2026-01",
+        amount=Decimal("9.00"),
+    )
+    taken_back = replace(ran, period="2026-02", amount=Decimal("-9.00"))
+    report = disaggregation.disaggregation(
+        books(revenue=Promises(runs=(ran, taken_back))), EVERYTHING, (disaggregation.By.PERIOD,)
+    )
+    assert [(row[0], str(row[2])) for row in report.rows] == [("2026-01", "9.00"), ("2026-02", "-9.00")]
+    assert "A correction has removed C-1 GONE" in report.notes[0]
 
 
 def test_an_entity_without_region_is_said(demo_books: Books) -> None:
