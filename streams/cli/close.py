@@ -133,8 +133,10 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
     click.echo(f"{document['entity']} {document['period']} ({days}): {document['lock']}")
     rows = [(it["check"], it["open"] or "done", "; ".join(it["examples"])) for it in document["checks"]]
     print_table(("check", "open", "for example"), rows)
-    if "locked" in document:
-        click.echo(f"locked in the ledger: {', '.join(document['locked']) or 'nothing that was not'}")
+    if locked := document.get("locked"):
+        click.echo(f"locked now, in the ledger: {locked[0]} to {locked[-1]}; every contract is told")
+    elif locked is not None:
+        click.echo("the ledger was locked already; every contract is told again")
 
 
 def _publish(settings: Settings, url: str | None, entity: str, day: str, body: dict[str, Any]) -> str:

@@ -177,7 +177,9 @@ def _backlog(settings: Settings) -> Iterator[tuple[str, int]]:
             begins = [TopicPartition(it.topic, it.partition, max(0, it.offset)) for it in committed]
             unread = dict.fromkeys(topics, 0)
             for message in _read(consumer, begins):
-                unread[message.topic()] += 1
+                # Reconciliation does nothing for a period event, and the embedded broker forgets the offset then.
+                if stage != "reconciliation" or message.key() != EVERY_CONTRACT.encode():
+                    unread[message.topic()] += 1
         for topic, count in unread.items():
             if count:
                 yield f"{stage} of {topic}", count
