@@ -53,6 +53,14 @@ def price_terms(found: Findings, at: str, body: ContractSigned) -> None:
     for index, bundle in enumerate(body.bundles):
         _bundle(found, f"{at}/bundles/{index}", bundle, body, lines)
     _residual_lines(found, f"{at}/lines", body.lines)
+    if body.financing is not None:
+        found.add(
+            f"{at}/financing",
+            Rule.UNSUPPORTED,
+            "found a financing component, expected none: significant financing (606-10-32-15 to 20) is not supported; "
+            "leave it out where payment and transfer are a year or less apart (606-10-32-18), else account for the "
+            "interest by hand",
+        )
     if body.non_cash:
         found.add(
             f"{at}/non_cash",
