@@ -65,8 +65,8 @@ simulate: $(SETUP_STAMP) ## the whole protocol, simulated: every crash, and SEED
 demo: $(SETUP_STAMP) ## play the scenario through all stages; KEEP=1 leaves it running
 	$(BIN)/tieout demo $(if $(KEEP),--keep)
 
-chaos: servers ## kill, freeze, cut and lose, 220 faults; SEED=, FAULTS=, BROKERS=1|3 (docs/chaos.md)
-	$(call step,chaos,$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)))
+chaos: servers ## kill, freeze, cut, lose and fill disks, 220 faults; SEED=, FAULTS=, BROKERS=1|3, STORE=rocksdb|memory (docs/chaos.md)
+	$(call step,chaos,$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(BROKERS),--brokers $(BROKERS)) $(if $(STORE),--store $(STORE)))
 
 # A run with the default number of events goes into docs/ as well.
 bench: servers ## the orchestration stage beside its peers on Kafka; EVENTS=20000 for a short one
