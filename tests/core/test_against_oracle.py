@@ -57,7 +57,7 @@ def differences(stage: Stage, expected: Result) -> dict[object, object]:
 @pytest.mark.parametrize("shuffled", [False, True], ids=["in order", "shuffled"])
 @pytest.mark.parametrize("seed", range(30))
 def test_the_ledger_equals_the_batch_calculation(seed: int, shuffled: bool) -> None:
-    history = generate_history(seed, 10, 330, WILD)
+    history = generate_history(seed, 10, 330, WILD, reopened=True)
     stage = run(history, Random(seed) if shuffled else None)
     assert differences(stage, calculate(history.events, CONFIG)) == {}
     counts = stage.world.counts()

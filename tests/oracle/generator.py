@@ -61,12 +61,14 @@ def generate_history(
     disturbance: Disturbance = Disturbance(),  # noqa: B008
     rates: Rates = Rates(),  # noqa: B008
     billing: BillingRates = BillingRates(),  # noqa: B008
+    *,
+    reopened: bool = False,
 ) -> History:
     """Generate a history of exactly so many events, period ends and duplicates included.
 
     Raises ValueError when the events are too few for the contracts.
     """
-    closes = _closes()
+    closes = _closes(reopened)
     repeated = round(events * disturbance.duplicates)
     broken = round(events * disturbance.broken)
     wanted = events - repeated - broken - len(closes)
@@ -96,11 +98,11 @@ def generate_history(
     return History([entry[3] for entry in published], wrong, len(ENTITIES))
 
 
-def _closes() -> list[tuple[int, Event]]:
+def _closes(reopened: bool) -> list[tuple[int, Event]]:
     """Every entity closes every month, some days after its end; the last three closes come last.
 
-    Every fourth month is opened again with approval and closed again. Locks are left out: whether a contract has
-    something open then, and so how the event ends, depends on how far answers have come.
+    When `reopened`, every fourth month is opened again with approval and closed again. Locks are left out: whether a
+    contract has something open then, and so how the event ends, depends on how far answers have come.
     """
     found: list[tuple[int, Event]] = []
     first = month_of(BEGIN)
@@ -109,7 +111,7 @@ def _closes() -> list[tuple[int, Event]]:
             late = 40 if month == first + MONTHS - 1 else 4
             at = (last_day(month) + late + number) * DAY + 18 * 60
             found.append((at, _period_event("close", entity, month, at, PeriodClosed={})))
-            if month % 4 == 0 and month < first + MONTHS - 3:
+            if reopened and month % 4 == 0 and month < first + MONTHS - 3:
                 # Soon, before the next month is closed; or late, when that has been recognised already.
                 wait = (3 if month % 8 else 45) * DAY
                 approved = {"approved_by": "controller", "reason": "late invoices"}
