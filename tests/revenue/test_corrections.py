@@ -141,6 +141,42 @@ def test_revenue_of_a_line_that_is_no_more_is_taken_back_by_the_next_run() -> No
     assert contract.book.recognised == 24000
 
 
+def test_a_corrected_product_line_or_entity_takes_back_there_and_recognises_here() -> None:
+    contract = Contract()
+    contract.do(establish(line("L1", "1200", pattern=MONTHLY)))
+    contract.do(recognition("2026-01"))
+    corrected(contract, "c1", establish(line("L1", "1200", pattern=MONTHLY, product_line="seats")), "2026-01-01")
+    run = contract.do(recognition("2026-02"))
+    assert {part.product_line: str(part.amount) for part in run.recognised} == {
+        "platform": "-100.00",
+        "seats": "200.00",
+    }
+    corrected(contract, "k3", establish(line("L1", "1200", pattern=MONTHLY, entity="DE01")), "2026-01-01")
+    given_up = contract.do(recognition("2026-03"))
+    assert [(it.legal_entity, it.product_line, str(it.amount)) for it in given_up.recognised] == [
+        ("US01", "seats", "-200.00")
+    ]
+    taken_up = contract.do(recognition("2026-03"), entity="DE01")
+    assert [(it.legal_entity, it.product_line, str(it.amount)) for it in taken_up.recognised] == [
+        ("DE01", "platform", "300.00")
+    ]
+
+
+def test_a_product_line_that_is_corrected_there_and_back_recognises_nothing_twice() -> None:
+    contract = Contract()
+    platform = establish(line("L1", "1200", pattern=MONTHLY))
+    contract.do(platform)
+    contract.do(recognition("2026-01"))
+    corrected(contract, "c1", establish(line("L1", "1200", pattern=MONTHLY, product_line="seats")), "2026-01-01")
+    corrected(contract, "k3", platform, "2026-01-01")
+    run = contract.do(recognition("2026-02"))
+    assert [(it.obligation_id, it.product_line, str(it.amount)) for it in run.recognised] == [
+        ("L1", "platform", "100.00")
+    ]
+    assert contract.book is not None
+    assert [it.obligation_id for it in contract.book.obligations] == ["L1"]
+
+
 def test_a_fulfilment_that_was_reported_for_the_wrong_day_is_corrected() -> None:
     contract = Contract()
     contract.do(establish(line("L1", "300", pattern=POINT)))

@@ -7,7 +7,7 @@ accounting: every command is executed as it was the first time, by the function 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace as replace_outcome
 
 from msgspec.structs import replace
@@ -24,6 +24,9 @@ from streams.records import (
     RunRecognition,
     TerminateContract,
 )
+
+MOVED_MARK = "@v0:"
+"""Stands before the entity and product line that an obligation had, in the id of what is to be taken back there."""
 
 Execute = Callable[[Book | None, RevenueCommand], Outcome]
 
@@ -123,16 +126,19 @@ def _replay(commands: Iterable[RevenueCommand], correction: RevenueCommand, exec
 def _with_recognised(replayed: Book, before: Book) -> Book:
     """Give a replayed book what the runs left on the book before.
 
-    An obligation that is no more, and of which something was recognised, stays as an empty one: the next run takes back
-    what it has recognised.
+    An obligation that is no more in its entity and product line, and of which something was recognised there, stays as
+    an empty one: the next run takes back there what it has recognised.
     """
-    recognised = {obligation.obligation_id: obligation.recognised for obligation in before.obligations}
-    kept = [replace(it, recognised=recognised.pop(it.obligation_id, 0)) for it in replayed.obligations]
-    gone = [
-        _emptied(obligation, group)
-        for group, obligation in enumerate(before.obligations, replayed.next_group)
-        if obligation.recognised and obligation.obligation_id in recognised
-    ]
+    recognised = {_place(obligation): obligation for obligation in before.obligations if obligation.recognised}
+    kept: list[Obligation] = []
+    for obligation in replayed.obligations:
+        same = recognised.pop(_place(obligation), None)
+        kept.append(replace(obligation, recognised=same.recognised if same is not None else 0))
+    taken = {obligation.obligation_id for obligation in kept}
+    gone: list[Obligation] = []
+    for group, obligation in enumerate(recognised.values(), replayed.next_group):
+        gone.append(_emptied(obligation, group, taken))
+        taken.add(gone[-1].obligation_id)
     return replace(
         carried_over(replayed, before),
         obligations=(*kept, *gone),
@@ -141,9 +147,16 @@ def _with_recognised(replayed: Book, before: Book) -> Book:
     )
 
 
-def _emptied(obligation: Obligation, group: int) -> Obligation:
+def _place(obligation: Obligation) -> tuple[str, str, str]:
+    """Return which obligation it is, and where it was recognised."""
+    name, _, _ = obligation.obligation_id.partition(MOVED_MARK)
+    return name, obligation.legal_entity, obligation.product_line
+
+
+def _emptied(obligation: Obligation, group: int, taken: Collection[str]) -> Obligation:
+    name, entity, product_line = _place(obligation)
     return Obligation(
-        obligation_id=obligation.obligation_id,
+        obligation_id=name if name not in taken else f"{name}{MOVED_MARK}{entity}/{product_line}",
         line_id=obligation.line_id,
         group=group,
         product_line=obligation.product_line,
