@@ -66,6 +66,7 @@ from streams.core.steps import (
     reject,
     remember,
     restore,
+    stands_on_itself,
     start,
     take_back,
     take_sequence,
@@ -258,6 +259,13 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
         if superseded is None:
             raise LookupError(f"{event.event_id}: admitted although {event.supersedes} is not known")
         if corrected_in_place(event):
+            if stands_on_itself(turn, event, superseded):
+                message = (
+                    f"source transaction {event.context.source_transaction_id} is that of what is corrected, expected "
+                    "one of the correction's own: give it one and send it again under a new event id"
+                )
+                fail(turn, event, RootCause.TREATMENT_DISPUTE, message)
+                return
             correct(turn, event, superseded, day)
             _release(turn)
             return

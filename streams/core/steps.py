@@ -65,6 +65,12 @@ def correct(turn: Turn, event: CommercialEvent, superseded: Document, day: dt.da
     start(turn, InFlight(event=event, command=command, posting_date=day, sent_at=turn.at))
 
 
+def stands_on_itself(turn: Turn, event: CommercialEvent, superseded: Document) -> bool:
+    """Tell whether a correction would take the place of what it corrects among the documents: both have one name."""
+    own = event.context.source_transaction_id
+    return any(it.event.context.source_transaction_id == own for it in _chain(turn, superseded))
+
+
 def correction_refused(turn: Turn, event: CommercialEvent) -> None:
     """A correction was refused: what it would have corrected stands as before."""
     superseded = turn.document(transaction_key(event.supersedes or ""))
@@ -74,12 +80,18 @@ def correction_refused(turn: Turn, event: CommercialEvent) -> None:
 
 
 def _standing(turn: Turn, superseded: Document) -> Document:
-    while superseded.rejected and superseded.event.supersedes:
-        before = turn.document(transaction_key(superseded.event.supersedes))
+    return _chain(turn, superseded)[-1]
+
+
+def _chain(turn: Turn, superseded: Document) -> list[Document]:
+    """Return a document and, behind corrections that were refused, those that they would have corrected."""
+    chain = [superseded]
+    while chain[-1].rejected and chain[-1].event.supersedes:
+        before = turn.document(transaction_key(chain[-1].event.supersedes))
         if before is None:
             break
-        superseded = before
-    return superseded
+        chain.append(before)
+    return chain
 
 
 def take_back(

@@ -345,3 +345,21 @@ def test_documents_of_another_currency_or_entity_are_refused_with_the_remedy() -
     assert "EUR, the contract's is USD" in desk.exceptions[0].message
     assert "ACME-DE, the contract of ACME-US" in desk.exceptions[1].message
     assert (desk.parked, desk.postings) == (["pay"], [])
+
+
+def test_a_correction_cannot_take_the_source_transaction_of_what_it_would_correct() -> None:
+    desk = Desk().sign()
+    signing = desk.contract
+    first = desk.outcomes[0].event_id
+    transaction = f"T-{first}"
+    desk.arrive(event("fix", signed(currency="EUR"), supersedes=transaction))
+    desk.settle()
+    assert desk.status("fix") == EXCEPTION
+    desk.arrive(event("again", signed(currency="EUR"), supersedes="T-fix", transaction=transaction))
+    desk.settle()
+    assert desk.status("again") == EXCEPTION
+    assert f"source transaction {transaction} is that of what is corrected" in desk.exceptions[-1].message
+    assert desk.contract.version == signing.version
+    desk.arrive(event("right", signed(line("L1", "2400.00")), supersedes="T-fix"))
+    desk.settle()
+    assert desk.status("right") == POSTED
