@@ -141,7 +141,8 @@ def _arrived(turn: Turn, arrival: EventArrived) -> None:
     if not contract.legal_entity:
         turn.change(legal_entity=event.context.legal_entity, customer_account=event.context.customer_account)
     if new := entities_named(event).difference(contract.entities):
-        known = {entity: closing for entity, closing in arrival.closed.items() if entity in new}
+        # Where nothing was closed by an event, what was closed when the books were taken over still is.
+        known = {entity: it for entity, it in arrival.closed.items() if entity in new and it.closed_through}
         turn.change(entities=tuple(sorted(new.union(contract.entities))), closed={**contract.closed, **known})
     _enqueue(turn, event, source)
     _advance(turn)

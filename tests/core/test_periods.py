@@ -175,3 +175,14 @@ def test_closing_is_monotone() -> None:
     assert book == PeriodBook(closing=Closing("2026-02"))
     assert after_period_event(book, period_end("2026-01")) == book
     assert after_period_event(book, opened) == book
+
+
+def test_a_contract_that_comes_after_a_period_was_only_opened_knows_when_the_books_were_taken_over() -> None:
+    opened = event("open", PeriodOpened(period="2026-03"), version=0, contract="*", source="erp")
+    told = Desk(closed={"ACME-US": after_period_event(None, opened).closing})
+    for desk in (told, Desk()):
+        desk.arrive(event("signed", signed(line(start="2023-11-01")), on="2023-11-01"))
+        desk.settle()
+        desk.arrive(event("bill", invoice("I1"), on="2023-11-15"))
+        desk.settle()
+        assert [posting.posting_date for posting in desk.postings] == [dt.date(2024, 1, 1)]
