@@ -219,8 +219,17 @@ def test_a_termination_earns_what_is_kept_of_the_unearned() -> None:
     assert contract.transaction_price == 275
 
 
-def test_a_termination_that_gives_back_more_than_is_unearned_is_rejected() -> None:
-    body: dict[str, Json] = {"refund": "183.01", "fee": "0"}
+def test_a_termination_that_gives_back_more_than_is_unearned_takes_back_what_was_earned() -> None:
+    # 182 and 182 days are served at 1 and 2 a day; 549 is unearned, 30 more is given back: 10 and 20.
+    body: dict[str, Json] = {"refund": "579", "fee": "0"}
+    signed = Case().sign(line("A", "365"), line("B", "730"))
+    contract = signed.add("ContractTerminated", "2025-07-01", body, 2).contract()
+    assert contract.allocated == {"A": 172, "B": 344}
+    assert contract.schedule["2025-07"] == 3 - 30
+
+
+def test_a_termination_that_gives_back_more_than_the_price_is_rejected() -> None:
+    body: dict[str, Json] = {"refund": "365.01", "fee": "0"}
     assert set(Case().sign(line("A", "365")).add("ContractTerminated", "2025-07-01", body, 2).result().rejected) == {
         "e2"
     }

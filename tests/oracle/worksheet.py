@@ -176,8 +176,11 @@ class Worksheet:
             for o, pieces, usage in zip(self.obligations, ended, used, strict=True)
         ]
         rest = sum(unearned) - minor(body, "refund", self.currency) + minor(body, "fee", self.currency)
-        require(rest >= 0, f"the refund is {-rest} minor units more than what is unearned")
-        if sum(unearned):
+        earned = [o.allocated - left for o, left in zip(self.obligations, unearned, strict=True)]
+        require(rest + sum(earned) >= 0, f"the refund is {-rest - sum(earned)} minor units more than the whole price")
+        if rest < 0:
+            shares = split(rest, earned)
+        elif sum(unearned):
             shares = split(rest, unearned)
         elif any(unearned):
             raise UnsupportedHistory("a termination with unearned amounts that cancel out")

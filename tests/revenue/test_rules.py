@@ -78,7 +78,7 @@ REFUSED: list[tuple[RefusalCode, str, CommandBody]] = [
     (RefusalCode.TREATMENT_DISPUTE, "2026-07-01", amend(removed=["P"], requested=Treatment.CUMULATIVE_CATCH_UP)),
     (RefusalCode.NEGATIVE_POOL, "2026-12-01", amend(change("L1", "0", "0"), removed=["P", "M"])),
     (RefusalCode.NEGATIVE_PRICE, "2026-07-01", estimate("-9999")),
-    (RefusalCode.REFUND_OVER_UNEARNED, "2026-12-31", terminate("1600.01")),
+    (RefusalCode.REFUND_OVER_PRICE, "2026-12-31", terminate("2860.01")),
     (RefusalCode.UNKNOWN_COMMAND, "2026-07-01", undo("nothing")),
     (RefusalCode.NOT_REVERSIBLE, "2026-07-01", undo("c1")),
     (RefusalCode.PERIOD_INVALID, "2026-07-01", recognition("2026-13")),

@@ -63,6 +63,11 @@ def count(obligation: Obligation, day: dt.date, amount: int) -> Obligation:
     return replace(obligation, allocated=obligation.allocated + grown, commitment=periods, segments=segments)
 
 
+def used_in_period(obligation: Obligation, day: dt.date) -> int:
+    """Return what was used in the period that a day is in."""
+    return sum(number for it in obligation.commitment if it.start <= day <= it.end for _, number in it.used)
+
+
 def without_minimum(obligation: Obligation, last_day: dt.date) -> tuple[CommittedPeriod, ...]:
     """Return the periods of a line that ends on a day: those not over have no minimum any more.
 

@@ -11,9 +11,9 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import Book, Obligation
-from connectors.revenue.embedded.commitment import count
+from connectors.revenue.embedded.commitment import count, used_in_period
 from connectors.revenue.embedded.earning import DAY, cut, earned_by, total, with_point
-from connectors.revenue.embedded.minor_units import divide, to_amount, to_minor, to_minor_not_negative
+from connectors.revenue.embedded.minor_units import divide, to_amount, to_minor
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.prepaid import draw, left
 from connectors.revenue.embedded.price_change import unknown_line
@@ -59,8 +59,10 @@ def record_usage(book: Book, body: RecordUsage) -> Outcome:
             f"usage of line {usage.line_id} ends on {usage.usage_end}; expected a day from {line.start} to {last}. "
             "Correct the usage period, or amend or renew the contract first.",
         )
-    amount = to_minor_not_negative(usage.amount, book.currency, f"usage of line {usage.line_id}")
+    amount = to_minor(usage.amount, book.currency, f"usage of line {usage.line_id}")
     after = with_usage(book, usage, amount)
+    if amount < 0:
+        _check_rated(after.obligations[at], usage, book.currency)
     return Outcome(
         after,
         decisions=(
@@ -71,6 +73,18 @@ def record_usage(book: Book, body: RecordUsage) -> Outcome:
             ),
         ),
     )
+
+
+def _check_rated(after: Obligation, usage: UsageRated, currency: str) -> None:
+    """Refuse a re-rating that takes back more than was rated: in all, or in the period of its minimum."""
+    rated = used_in_period(after, usage.usage_end) if after.commitment else after.allocated
+    if rated < 0:
+        raise CommandRefusedError(
+            RefusalCode.AMOUNT_INVALID,
+            f"usage of line {usage.line_id} is re-rated by {usage.amount}, which leaves {to_amount(rated, currency)} "
+            f"rated{' in its period' if after.commitment else ''}; expected 0 or more to remain. "
+            "Correct the amount, or supersede the usage that was rated wrongly.",
+        )
 
 
 def _why_used(usage: UsageRated, before: Obligation, after: Obligation, currency: str) -> str:

@@ -16,7 +16,8 @@ from streams.records import AccountingTreatment, RevenueCommand, TerminateContra
 def terminate(book: Book, command: RevenueCommand, body: TerminateContract) -> Outcome:
     """End service on the effective date; what is neither earned nor given back is earned then.
 
-    Raises CommandRefusedError when more is given back than is unearned.
+    What is given back beyond the unearned is taken back of what was earned. Raises CommandRefusedError when it is more
+    than that.
     """
     day, currency = command.effective_date, book.currency
     refund = to_minor_not_negative(body.termination.refund, currency, "refund")
@@ -30,20 +31,25 @@ def terminate(book: Book, command: RevenueCommand, body: TerminateContract) -> O
         f"unearned {to_amount(remaining, currency)} less refund {to_amount(refund, currency)} "
         f"plus fee {to_amount(fee, currency)}"
     )
-    if retained < 0:
+    earned = [total(obligation.segments) for obligation in ended]
+    if retained < 0 and retained + sum(earned) < 0:
         raise CommandRefusedError(
-            RefusalCode.REFUND_OVER_UNEARNED,
-            f"{facts} is {to_amount(retained, currency)} after {day}; expected 0 or more. "
-            "Give back earned revenue with a credit note that reduces the price, before the termination.",
+            RefusalCode.REFUND_OVER_PRICE,
+            f"{facts} is {to_amount(retained, currency)} after {day}, more than the {to_amount(sum(earned), currency)} "
+            "that was earned; expected at most the transaction price and the fee to be refunded. Correct the refund.",
         )
-    shares = split(retained, unearned) if remaining else [retained] + [0] * (len(ended) - 1)
+    if retained < 0:
+        shares = split(retained, earned)
+    else:
+        shares = split(retained, unearned) if remaining else [retained] + [0] * (len(ended) - 1)
     decisions: list[TreatmentDecision] = []
     for at, share in enumerate(shares):
         segments = with_point(ended[at].segments, day, share)
         ended[at] = replace(ended[at], segments=segments, allocated=total(segments))
         if share or unearned[at]:
             reason = (
-                f"service ends on {day}; {facts} is earned then, {to_amount(share, currency)} of it on "
+                f"service ends on {day}; {facts} is {'earned' if retained >= 0 else 'taken back of what was earned'} "
+                f"then, {to_amount(share, currency)} of it on "
                 f"{ended[at].obligation_id} for its unearned {to_amount(unearned[at], currency)} (606-10-25-13, 32-42)"
             )
             decisions.append(

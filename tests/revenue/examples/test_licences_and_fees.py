@@ -1,0 +1,64 @@
+"""Examples 11, 44, 53, 59 and 61: licences, warranties that are sold, fees that are not returned."""
+
+from __future__ import annotations
+
+from tests.revenue.examples.told import Told, line
+
+
+def test_11_b_a_licence_that_is_customised_is_one_promise_beside_updates_and_support() -> None:
+    """Software and its significant customisation are not distinct; updates and support are."""
+    told = Told().sign(
+        line("LICENCE", "COST_TO_COST", "60000", distinct=False, expected_cost="30000"),
+        line("CUSTOMISING", "COST_TO_COST", "20000", distinct=False, expected_cost="10000"),
+        line("UPDATES", "RATABLE_MONTHLY", "12000"),
+        line("SUPPORT", "RATABLE_MONTHLY", "8000", ssp="12000"),
+    )
+    told.tell("ObligationFulfilled", "2026-02-28", line_id="LICENCE", cost_incurred="20000")
+    result = told.run()
+    # 100,000 by 80,000, 12,000 and 12,000.
+    assert result.allocated() == {"LICENCE": "76923.08", "UPDATES": "11538.46", "SUPPORT": "11538.46"}
+    assert result.months("LICENCE") == {"2026-02": "38461.54"}
+
+
+def test_44_like_a_warranty_that_is_a_service_is_earned_over_its_time_after_the_assurance() -> None:
+    """A product for 1,000 with a year of assurance, no promise of its own, and two further years of service."""
+    service = line("SERVICE", "RATABLE_DAILY", "0", ssp="250", start_date="2027-01-01", end_date="2028-12-31")
+    told = Told().sign(line("PRODUCT", "POINT_IN_TIME", "1000"), service)
+    told.tell("ObligationFulfilled", "2026-01-31", line_id="PRODUCT", percent="100")
+    result = told.run()
+    assert result.months("PRODUCT") == {"2026-01": "800.00"}
+    assert min(result.months("SERVICE")) == "2027-01"
+
+
+def test_53_a_fee_for_setting_up_is_part_of_the_price_of_the_service() -> None:
+    """Setting up transfers nothing to the customer: its fee, a line of SSP 0 or not distinct, is earned by time."""
+    service = line("SERVICE", "RATABLE_MONTHLY", "1200")
+    for setup in (line("SETUP", "POINT_IN_TIME", "120", ssp="0"), line("SETUP", "POINT_IN_TIME", "120")):
+        together = setup["ssp"] == "120"
+        lines = [item | {"distinct": False} for item in (service, setup)] if together else [service, setup]
+        result = Told().sign(*lines).run()
+        assert set(result.months("SERVICE").values()) == {"110.00"}
+        assert result.price == "1320.00"
+
+
+def test_59_a_right_to_use_is_earned_when_the_customer_can_use_it() -> None:
+    """A recording for two years at 10,000 a month: all of it at the beginning, most of it a contract asset."""
+    told = Told().sign(line("RECORDING", "POINT_IN_TIME", "240000", end_date="2027-12-31"))
+    told.tell("ObligationFulfilled", "2026-01-01", line_id="RECORDING", percent="100")
+    result = told.bill("2026-01-31", RECORDING="10000").close("2026-01").run()
+    assert (result.recognised, result.balance("contract asset")) == ("240000.00", "230000.00")
+
+
+def test_61_a_right_to_access_is_earned_by_time_and_its_royalties_when_sales_occur() -> None:
+    """A team's logo for a fixed fee and a royalty on sales: the royalty counts in the month of the sales."""
+    told = Told().sign(line("LOGO", "RATABLE_MONTHLY", "24000", end_date="2027-12-31"), line("ROYALTY", "USAGE", "0"))
+    result = told.use("2026-02-28", "ROYALTY", "55").close("2026-01", "2026-02").run()
+    assert result.months("ROYALTY") == {"2026-02": "55.00"}
+    assert (result.months("LOGO")["2026-02"], result.recognised) == ("1000.00", "2055.00")
+
+
+def test_royalties_with_a_guaranteed_minimum_a_year_are_the_greater_of_both() -> None:
+    """At least 10,000 a year: 15,000 of sales royalties in the first year, none in the second."""
+    told = Told().sign(line("ROYALTY", "USAGE", "10000", end_date="2027-12-31", commitment_months=12))
+    told.use("2026-06-30", "ROYALTY", "6000").use("2026-12-31", "ROYALTY", "9000")
+    assert told.run().months("ROYALTY") == {"2026-06": "6000.00", "2026-12": "9000.00", "2027-12": "10000.00"}
