@@ -11,6 +11,7 @@ from tests.oracle.generator import History, generate_history
 from tests.oracle.reading import Event, record, text
 
 _ALL_CLOSES = 72
+_SEEDS_TRIED = 200
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ def _entity(event: Event) -> str:
 
 def _enough(seed: int, contracts: int, events: int, wild: Disturbance) -> History:
     """Return the first history from this seed on that is told in so many events."""
-    while True:
+    for attempt in range(_SEEDS_TRIED):
         try:
-            return generate_history(seed, contracts, events, wild)
+            return generate_history(seed + 1_000 * attempt, contracts, events, wild)
         except ValueError:
-            seed += 1_000
+            continue
+    raise LookupError(f"no history of {contracts} contracts in {events} events within {_SEEDS_TRIED} seeds from {seed}")
 
 
 def _on_known_invoices(events: list[Event]) -> tuple[Event, ...]:
