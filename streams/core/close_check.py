@@ -21,11 +21,14 @@ def _open(contract: Contract, legal_entity: str, period: str, policy: Policy) ->
         if event.context.legal_entity == legal_entity and event.effective_date <= last_day:
             yield f"{event.event_type} {event.event_id} waits: {parked.reason}"
     for step in contract.queue:
-        closes = step.event.body.period if isinstance(step.event.body, PeriodClosed) else None
-        due = closes <= period if closes is not None else step.posting_date <= last_day
-        if step.event.context.legal_entity == legal_entity and due:
+        event = step.event
+        closing = event.context.legal_entity
+        closes = event.body.period if isinstance(event.body, PeriodClosed) else None
+        day = step.posting_date if closes is None else policy.calendar(closing).last_day(closes)
+        # What an entity performs is posted in the books of the one that contracts too.
+        if legal_entity in (closing, contract.legal_entity) and day <= last_day:
             what = "revenue recognition" if step.answer is None and step.command is not None else "what it waits for"
-            yield f"{step.event.event_type} {step.event.event_id} awaits {what}"
+            yield f"{event.event_type} {event.event_id} awaits {what}"
     for pending in contract.postings:
         posting = pending.posting
         if posting.legal_entity == legal_entity and posting.posting_date <= last_day:

@@ -175,6 +175,21 @@ def test_a_lock_is_refused_while_the_period_has_something_open_and_says_what(sta
     assert desk.contract.closed["ACME-US"].lock_of("2026-01") is PeriodLock.HARD
 
 
+def test_a_run_of_an_entity_that_performs_keeps_the_books_of_the_one_that_contracts_from_being_locked() -> None:
+    desk = Desk()
+    desk.arrive(event("signed", signed(line("L1"), line("L2", "600.00", entity="ACME-DE"))))
+    desk.settle()
+    desk.arrive(period_end("2026-01"))
+    desk.settle()
+    desk.arrive(period_end("2026-01", entity="ACME-DE"))
+    desk.arrive(lock("2026-01"))
+    (refused,) = desk.exceptions
+    assert "close-ACME-DE-2026-01 awaits revenue recognition" in refused.message
+    desk.settle()
+    desk.arrive(lock("2026-01", "lock-again"))
+    assert desk.status("lock-again") is POSTED
+
+
 def test_what_waits_and_is_dated_in_the_period_keeps_it_from_being_locked() -> None:
     desk = Desk().sign()
     desk.arrive(event("pay", payment("P1", "I-unknown", "5.00"), on="2026-01-20"))
