@@ -537,7 +537,7 @@ class UsageRated(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type",
     quantity: Decimal
     """Units used."""
     amount: Decimal
-    """Rated amount in the contract currency."""
+    """Rated amount in the contract currency; negative for a re-rating of what was used before."""
     tier: str = ""
     """Price tier that was applied."""
 

@@ -230,6 +230,6 @@ def histories(draw: st.DrawFn) -> tuple[EstablishContract, list[tuple[str, Comma
                 body = estimate(draw(deltas), draw(st.sampled_from([None, target.line_id])))
         history.append((on.isoformat(), body))
     if draw(st.integers(0, 3)) == 0:
-        ending = terminate(draw(st.sampled_from(["0", "0", "100"])), draw(st.sampled_from(["0", "50"])))
+        ending = terminate(draw(st.sampled_from(["0", "0", "100", "700"])), draw(st.sampled_from(["0", "50"])))
         history.insert(draw(st.sampled_from([len(history), len(history), len(history) - 1])), (draw(days), ending))
     return established, history

@@ -63,7 +63,7 @@ def consumed(draw: st.DrawFn) -> Drawn:
         kinds = "use use use bill credit breakage estimate seats remove deliver end undo exercise run".split()
         match draw(st.sampled_from(kinds)):
             case "use":
-                body = usage(draw(st.sampled_from("CU")), amount, on)
+                body = usage(draw(st.sampled_from("CU")), draw(st.sampled_from([amount, amount, f"-{amount}"])), on)
             case "bill":
                 body = invoice("I", **{target: amount})
             case "credit":
@@ -82,7 +82,7 @@ def consumed(draw: st.DrawFn) -> Drawn:
             case "deliver":
                 body = deliver("P", str(draw(st.integers(1, 8))))
             case "end":
-                body = terminate("0")
+                body = terminate(draw(st.sampled_from(["0", "0", amount, "2000"])))
             case "undo":
                 body = undo(f"c{draw(st.integers(2, 9))}")
             case "exercise":

@@ -257,7 +257,7 @@ def _spread(pool: list[Obligation], amount: int, day: dt.date, currency: str) ->
         raise CommandRefusedError(
             RefusalCode.NEGATIVE_POOL,
             f"{to_amount(amount, currency)} would remain to be earned from {day} on; expected 0 or more. "
-            "Give back earned revenue with a credit note that reduces the price.",
+            "Name what of the fall of a price is for what was performed in its concession, or correct the price.",
         )
     weights = common_weights([_remaining_ssp(obligation, day) for obligation in pool])
     if amount and not sum(weights):

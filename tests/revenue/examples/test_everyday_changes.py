@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tests.revenue.examples.told import Told, line
 
 
@@ -43,6 +45,20 @@ def test_credits_that_are_refunded_at_face_value_take_back_the_breakage_that_was
     told.use("2026-03-10", "CREDITS", "450").close("2026-03")
     told.tell("ContractTerminated", "2026-06-15", refund="550", fee="0")
     assert told.close("2026-06").run().months("CREDITS") == {"2026-03": "500.00", "2026-06": "-50.00"}
+
+
+def test_a_price_below_what_was_earned_is_agreed_with_the_concession_that_the_refusal_asks_for() -> None:
+    """Half of 1,200 is earned when the price falls to 500: 100 of that is for what was performed already."""
+    lower = {"line_id": "SUB", "price": "500", "ssp": "500"}
+    told = Told().sign(line("SUB", "RATABLE_MONTHLY", "1200"))
+    reason = told.tell("ContractAmended", "2026-07-01", changed_lines=[lower]).refused()
+    assert "-100.00 would remain" in reason
+    assert "concession" in reason
+    told = Told().sign(line("SUB", "RATABLE_MONTHLY", "1200"))
+    result = told.tell("ContractAmended", "2026-07-01", changed_lines=[lower | {"concession": "100"}]).run()
+    assert result.price == "500.00"
+    assert sum(Decimal(amount) for amount in result.months("SUB").values()) == 500
+    assert result.months("SUB")["2026-07"] == "-100.00"
 
 
 def test_a_refund_above_the_whole_price_is_refused() -> None:
