@@ -176,7 +176,10 @@ class Worksheet:
             for o, pieces, usage in zip(self.obligations, ended, used, strict=True)
         ]
         rest = sum(unearned) - minor(body, "refund", self.currency) + minor(body, "fee", self.currency)
-        earned = [o.allocated - left for o, left in zip(self.obligations, unearned, strict=True)]
+        earned = [
+            0 if o.pattern == "USAGE" else o.allocated - left
+            for o, left in zip(self.obligations, unearned, strict=True)
+        ]
         require(rest + sum(earned) >= 0, f"the refund is {-rest - sum(earned)} minor units more than the whole price")
         if rest < 0:
             shares = split(rest, earned)

@@ -72,7 +72,7 @@ class RefusalCode(StrEnum):
     NEGATIVE_PRICE = "NEGATIVE_PRICE"
     """The transaction price would fall below zero."""
     REFUND_OVER_PRICE = "REFUND_OVER_PRICE"
-    """A termination gives back more than the whole price."""
+    """A termination gives back more than was promised for fixed prices."""
     UNKNOWN_COMMAND = "UNKNOWN_COMMAND"
     """The command to reverse was not accepted on this contract."""
     NOT_REVERSIBLE = "NOT_REVERSIBLE"

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from connectors.revenue.embedded.book import Book
+from connectors.revenue.embedded.book import Book, Obligation
 from connectors.revenue.embedded.commitment import without_minimum
 from connectors.revenue.embedded.earning import cut, total, with_point
 from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
-from streams.records import AccountingTreatment, RevenueCommand, TerminateContract, TreatmentDecision
+from streams.records import (
+    AccountingTreatment,
+    RecognitionPattern,
+    RevenueCommand,
+    TerminateContract,
+    TreatmentDecision,
+)
 
 
 def terminate(book: Book, command: RevenueCommand, body: TerminateContract) -> Outcome:
@@ -31,12 +37,13 @@ def terminate(book: Book, command: RevenueCommand, body: TerminateContract) -> O
         f"unearned {to_amount(remaining, currency)} less refund {to_amount(refund, currency)} "
         f"plus fee {to_amount(fee, currency)}"
     )
-    earned = [total(obligation.segments) for obligation in ended]
+    earned = [0 if _metered(obligation) else total(obligation.segments) for obligation in ended]
     if retained < 0 and retained + sum(earned) < 0:
         raise CommandRefusedError(
             RefusalCode.REFUND_OVER_PRICE,
             f"{facts} is {to_amount(retained, currency)} after {day}, more than the {to_amount(sum(earned), currency)} "
-            "that was earned; expected at most the transaction price and the fee to be refunded. Correct the refund.",
+            "that was earned of fixed prices; expected at most that. "
+            "Correct the refund; re-rate usage, and credit what was invoiced as it was done.",
         )
     if retained < 0:
         shares = split(retained, earned)
@@ -63,3 +70,9 @@ def terminate(book: Book, command: RevenueCommand, body: TerminateContract) -> O
         version=command.context.contract_version,
     )
     return Outcome(changed, AccountingTreatment.TERMINATION, tuple(decisions))
+
+
+def _metered(obligation: Obligation) -> bool:
+    """Tell whether only what was used or invoiced decides what an obligation has earned."""
+    used = obligation.pattern is RecognitionPattern.USAGE and not obligation.commitment
+    return used or obligation.pattern is RecognitionPattern.AS_INVOICED

@@ -61,6 +61,16 @@ def test_a_price_below_what_was_earned_is_agreed_with_the_concession_that_the_re
     assert result.months("SUB")["2026-07"] == "-100.00"
 
 
+def test_a_refund_takes_back_nothing_of_what_was_used_or_invoiced_as_it_was_done() -> None:
+    """Hours of 500 and usage of 600 stay as they are; a subscription of 1,200 is paid back whole, and no cent more."""
+    lines = [line("HOURS", "AS_INVOICED", "0"), line("API", "USAGE", "0"), line("SUB", "RATABLE_MONTHLY", "1200")]
+    told = Told().sign(*lines).bill("2026-02-28", HOURS="500").use("2026-03-31", "API", "600").close("2026-05")
+    result = told.tell("ContractTerminated", "2026-06-30", refund="1200", fee="0").run()
+    assert result.allocated() == {"HOURS": "500.00", "API": "600.00", "SUB": "0.00"}
+    told = Told().sign(*lines).bill("2026-02-28", HOURS="500").use("2026-03-31", "API", "600")
+    assert "re-rate usage" in told.tell("ContractTerminated", "2026-06-30", refund="1200.01", fee="0").refused()
+
+
 def test_a_refund_above_the_whole_price_is_refused() -> None:
     """The reason says what was found, what is expected, and what to do."""
     told = Told().sign(line("SUB", "RATABLE_MONTHLY", "1200"))
