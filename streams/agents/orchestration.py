@@ -278,6 +278,8 @@ class Orchestration:
         source: SourceRecord | None,
     ) -> None:
         where = f"{source.topic}/{source.partition}/{source.offset}" if source is not None else "the clock"
+        known = isinstance(given, EventArrived) and isinstance(given.event.body, PeriodClosed | PeriodOpened)
+        remedy = "send the event again under a new event id" if known else "replay the record"
         exception = exception_record(
             self._policy.exceptions[RootCause.STATE_CORRUPTION],
             RootCause.STATE_CORRUPTION,
@@ -286,7 +288,7 @@ class Orchestration:
             subject=f"{contract.contract_id} {where}",
             message=(
                 f"{where}: the decision failed with {type(failure).__name__}: {failure}; the contract is unchanged. "
-                "Report it with this record, and replay the record when it is mended"
+                f"Report it with this record, and {remedy} when it is mended"
             ),
             at=given.at,
             source=source,

@@ -15,7 +15,7 @@ from streams.records import CommercialEvent, ExceptionRecord, Owner, RevenueComm
 from streams.topics import COMMERCIAL_EVENTS, EXCEPTIONS, REVENUE_COMMANDS
 from streams.transport import Batch, Record, Stage, Transaction
 from streams.transport.memory_store import MemoryStore
-from tests.core.builders import POLICY, event, invoice, signed
+from tests.core.builders import POLICY, event, invoice, period_end, signed
 
 REGISTRY = EmbeddedRegistry()
 
@@ -39,6 +39,21 @@ def test_a_record_on_which_the_core_fails_is_set_aside_and_the_next_ones_go_on()
     assert (exception.source.topic, exception.source.offset) == (COMMERCIAL_EVENTS, 0)
     assert "TypeError" in exception.message
     assert [command.event_id for command in _sent(transaction, REVENUE_COMMANDS, RevenueCommand)] == ["good"]
+
+
+def test_a_period_event_on_which_the_core_fails_for_a_contract_is_sent_again_since_a_replay_would_be_a_duplicate() -> (
+    None
+):
+    broken = replace(POLICY, bounds=replace(POLICY.bounds, parked_events=cast(int, None)))
+    stage = Stage("test", "127.0.0.1:9")
+    agent = Orchestration(stage, Outbox(REGISTRY, POLICY, Observer("orchestration")), broken)
+    transaction = Transaction(0, {table: MemoryStore() for table in stage._tables})
+
+    asyncio.run(agent.on_events(_batch(event("good", signed()), period_end("2026-01")), transaction))
+
+    (exception,) = _sent(transaction, EXCEPTIONS, ExceptionRecord)
+    assert (exception.event_id, exception.context.contract_id) == ("close-ACME-US-2026-01", "C1")
+    assert exception.message.endswith("and send the event again under a new event id when it is mended")
 
 
 def _batch(*events: CommercialEvent) -> Batch:
