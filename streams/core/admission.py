@@ -33,6 +33,7 @@ from streams.records import (
     ContractSigned,
     ContractTerminated,
     CreditIssued,
+    InvoiceIssued,
     PaymentReceived,
     PeriodClosed,
     PeriodOpened,
@@ -68,12 +69,21 @@ def referred_documents(event: CommercialEvent) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def own_documents(event: CommercialEvent) -> tuple[str, ...]:
+    """Return the keys under which a document with the event's own number would be known already.
+
+    A correction may keep the number of what it corrects.
+    """
+    body = event.body
+    return (invoice_key(body.invoice_id),) if isinstance(body, InvoiceIssued) and not event.supersedes else ()
+
+
 def obstacle(
     contract: Contract, event: CommercialEvent, documents: dict[str, Document | None], policy: Policy
 ) -> Blocked | Inadmissible | None:
     """Return why an event cannot be admitted now, or None when it can.
 
-    `documents` holds what is known under each of `referred_documents(event)`.
+    `documents` holds what is known under each of `referred_documents(event)` and `own_documents(event)`.
     """
     if contract.changing:
         return Blocked(Wait.REVENUE, "a contract change awaits its acknowledgment in revenue recognition")
@@ -83,6 +93,7 @@ def obstacle(
         _sequence(contract, event)
         or _version(contract, event, documents)
         or _references(event, documents)
+        or _issued_before(event, documents)
         or _approval(contract, event, policy.approvals)
         or _closed(contract, event, policy)
     )
@@ -167,6 +178,19 @@ def _references(event: CommercialEvent, documents: dict[str, Document | None]) -
             RootCause.TREATMENT_DISPUTE,
             f"{event.event_type} cannot supersede a transaction: open or close the period again instead",
         )
+    return None
+
+
+def _issued_before(event: CommercialEvent, documents: dict[str, Document | None]) -> Inadmissible | None:
+    for key in own_documents(event):
+        document = documents.get(key)
+        if document is not None and not document.void and not document.rejected:
+            known = document.event.context
+            return Inadmissible(
+                RootCause.SEQUENCE_GAP,
+                f"{_spoken(key)} was issued before by {known.source_system} {known.source_transaction_id}; an invoice "
+                "is booked once: give this one its own number, or correct the other by naming it in supersedes",
+            )
     return None
 
 

@@ -20,6 +20,7 @@ from streams.core.admission import (
     Inadmissible,
     is_late,
     obstacle,
+    own_documents,
     posting_date,
     referred_documents,
 )
@@ -194,7 +195,7 @@ def _tell_waiting(turn: Turn, event: CommercialEvent, found: Blocked) -> None:
 
 
 def _obstacle(turn: Turn, event: CommercialEvent) -> Blocked | Inadmissible | None:
-    documents = {key: turn.document(key) for key in referred_documents(event)}
+    documents = {key: turn.document(key) for key in (*referred_documents(event), *own_documents(event))}
     return obstacle(turn.contract, event, documents, turn.policy)
 
 

@@ -89,3 +89,22 @@ def test_an_operator_who_asks_for_nothing_open_changes_nothing(action: OperatorA
     before = desk.contract
     assert desk.ask(action, "no such thing") == ()
     assert desk.contract is before
+
+
+def test_an_invoice_number_is_booked_once_whatever_transaction_brings_it() -> None:
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1")))
+    desk.arrive(event("again", invoice("I1")))
+    desk.settle()
+    assert len(desk.postings) == 1
+    assert desk.status("again") is ProcessingStatus.EXCEPTION
+    assert "invoice I1 was issued before" in desk.exceptions[-1].message
+
+
+def test_the_number_of_an_invoice_that_revenue_recognition_refused_can_come_again() -> None:
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1")))
+    desk.answer(desk.commands[-1], NO)
+    desk.arrive(event("again", invoice("I1")))
+    desk.settle()
+    assert len(desk.postings) == 1
