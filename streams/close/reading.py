@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -20,7 +19,7 @@ from streams.config import Settings
 from streams.core.policy import Policy
 from streams.core.rules import EVERY_CONTRACT
 from streams.records import CommercialEvent, ContractStatus, ExceptionRecord, Variance
-from streams.timeline.reading import Message, TopicsUnreadable, codecs_of
+from streams.timeline.reading import Message, TopicsUnreadable, codecs_of, looking
 from streams.topics import (
     COMMERCIAL_EVENTS,
     CONTRACT_STATUS,
@@ -33,7 +32,7 @@ from streams.topics import (
     SOURCE_EVENTS,
     VARIANCES,
 )
-from streams.wiring import bootstrap, schema_registry
+from streams.wiring import schema_registry
 
 INPUTS = {
     "capture": (SOURCE_EVENTS,),
@@ -57,7 +56,7 @@ def read_evidence(settings: Settings, policy: Policy, legal_entity: str, period:
     """
     codecs = codecs_of(schema_registry(settings), COMMERCIAL_EVENTS, CONTRACT_STATUS, EXCEPTIONS, VARIANCES)
     every = EVERY_CONTRACT.encode()
-    with _consumer(settings) as consumer:
+    with looking(settings, f"tieout-close-{uuid.uuid4()}") as consumer:
         places = [TopicPartition(COMMERCIAL_EVENTS, 0, 0)]
         places += [TopicPartition(topic, number, 0) for topic in _WHOLE for number in _partitions(consumer, topic)]
         events: list[tuple[CommercialEvent, int]] = []
@@ -108,27 +107,6 @@ def _decoded(codec: Codec[msgspec.Struct], message: Message) -> msgspec.Struct |
         return None
 
 
-@contextmanager
-def _consumer(settings: Settings, group: str = "") -> Iterator[Consumer]:
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap(settings),
-            "group.id": group or f"tieout-close-{uuid.uuid4()}",  # never joined, never committed
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 50,
-            "log_level": 3,
-            **settings.client_settings(),
-        }
-    )
-    try:
-        yield consumer
-    finally:
-        consumer.close()
-
-
 def _partitions(consumer: Consumer, topic: str) -> list[int]:
     try:
         known = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
@@ -171,7 +149,7 @@ def _backlog(settings: Settings) -> Iterator[tuple[str, int]]:
     Only reading tells records from the end markers of transactions, which lie beyond an offset, too.
     """
     for stage, topics in INPUTS.items():
-        with _consumer(settings, f"tieout-{stage}") as consumer:
+        with looking(settings, f"tieout-{stage}") as consumer:
             places = [TopicPartition(topic, number) for topic in topics for number in _partitions(consumer, topic)]
             committed = consumer.committed(places, timeout=_ANSWER_SECONDS)
             begins = [TopicPartition(it.topic, it.partition, max(0, it.offset)) for it in committed]

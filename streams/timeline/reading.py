@@ -9,6 +9,7 @@ import datetime as dt
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 import msgspec
@@ -122,12 +123,13 @@ def _concerning(kept: list[Kept[msgspec.Struct]]) -> Iterator[Kept[msgspec.Struc
                 yield found
 
 
-def _messages(settings: Settings, key: bytes) -> Iterator[Message]:
-    """Iterate over the partition of a key in every topic, to the ends they have now."""
+@contextmanager
+def looking(settings: Settings, group: str) -> Iterator[Consumer]:
+    """A consumer of committed records that reports the ends; it joins no group, and commits no offset of one."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap(settings),
-            "group.id": f"tieout-status-{uuid.uuid4()}",  # never joined, never committed
+            "group.id": group,
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
@@ -138,6 +140,14 @@ def _messages(settings: Settings, key: bytes) -> Iterator[Message]:
         }
     )
     try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def _messages(settings: Settings, key: bytes) -> Iterator[Message]:
+    """Iterate over the partition of a key in every topic, to the ends they have now."""
+    with looking(settings, f"tieout-status-{uuid.uuid4()}") as consumer:
         partitions = _partitions(consumer, key)
         consumer.assign([TopicPartition(name, number, 0) for name, number in partitions.items()])
         left, deadline = set(partitions), time.monotonic() + _READ_SECONDS
@@ -155,8 +165,6 @@ def _messages(settings: Settings, key: bytes) -> Iterator[Message]:
                     left.discard(message.topic())
                 else:
                     raise TopicsUnreadable(f"{message.topic()}: {fault}; see whether the broker is well")
-    finally:
-        consumer.close()
 
 
 def _partitions(consumer: Consumer, key: bytes) -> dict[str, int]:
