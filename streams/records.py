@@ -365,6 +365,9 @@ class ContractSigned(Struct, frozen=True, kw_only=True, gc=False, tag_field="-ty
     """Significant financing component; null: none."""
     non_cash: Decimal = Decimal("0")
     """Fair value of consideration that is not cash: not supported, refused unless 0."""
+    collection_probable: bool = True
+    """Whether it is probable that what the customer owes will be collected (ASC 606-10-25-1(e)); false: no contract
+    yet, nothing is recognised and what is received is a liability (25-6 to 25-8)."""
 
 
 class LineChange(Struct, frozen=True, kw_only=True, gc=False):
@@ -580,6 +583,12 @@ class EstimateChanged(Struct, frozen=True, kw_only=True, gc=False, tag_field="-t
     breakage_percent: Decimal | None = None
     """PREPAID: share of the line's credits, in percent, that is now expected never to be used (ASC 606-10-55-48);
     null: no change."""
+    collection_probable: bool | None = None
+    """Collection assessed anew (ASC 606-10-25-5, 25-6): false, nothing is recognised from this day on; true, all that
+    was earned by then is, and the contract goes on; null: no change."""
+    consideration_kept: Decimal | None = None
+    """While collection is not probable: what was received, will not go back, and is revenue because an event of ASC
+    606-10-25-7 has happened, which basis names; null: nothing."""
 
 
 class PeriodOpened(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.PeriodOpened"):
