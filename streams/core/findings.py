@@ -55,6 +55,7 @@ class Rule(StrEnum):
     COMBINATION = "combination"
     ALLOCATION = "allocation"
     ESTIMATE = "estimate"
+    COLLECTION = "collection"
     UNSUPPORTED = "unsupported"
 
 

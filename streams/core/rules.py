@@ -10,6 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import assert_never
 
+from streams.core.collection_terms import collection_terms, signed_in_doubt
 from streams.core.findings import EARLIEST, Findings, Rule, Violation
 from streams.core.performance_terms import (
     breakage_terms,
@@ -148,6 +149,7 @@ def _body(found: Findings, event: CommercialEvent) -> None:
                     f"found {body.billing_terms.payment_days}, expected 0 or more days; correct it",
                 )
             price_terms(found, at, body)
+            signed_in_doubt(found, at, body)
         case ContractAmended():
             _amendment(found, at, body)
         case ContractRenewed():
@@ -187,6 +189,7 @@ def _body(found: Findings, event: CommercialEvent) -> None:
                 found.identifier(f"{at}/line_id", body.line_id)
             estimate_terms(found, at, body)
             breakage_terms(found, at, body)
+            collection_terms(found, at, body)
         case PeriodOpened() | PeriodClosed():
             period_terms(found, at, event.context.legal_entity, body)
         case _:

@@ -7,7 +7,8 @@ here from the segments and compared, whatever the command did.
 from __future__ import annotations
 
 from connectors.revenue.embedded.book import METERED, Book, Obligation
-from connectors.revenue.embedded.earning import planned_kind, schedule, unscheduled
+from connectors.revenue.embedded.collectibility import in_doubt, open_amount, recognisable_schedule
+from connectors.revenue.embedded.earning import planned_kind
 from connectors.revenue.embedded.minor_units import to_amount
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
@@ -26,10 +27,13 @@ def answer(outcome: Outcome) -> RevenueAccepted:
     lines: tuple[ScheduleLine, ...] = ()
     _check_allocated(book)
     if outcome.rescheduled:
-        schedules = [schedule(obligation) for obligation in book.obligations]
+        schedules = [recognisable_schedule(book, obligation) for obligation in book.obligations]
         for obligation, months in zip(book.obligations, schedules, strict=True):
             _check_scheduled(book, obligation, months)
-        allocations = tuple(_allocation(obligation, currency) for obligation in book.obligations)
+        allocations = tuple(
+            _allocation(book, obligation, months)
+            for obligation, months in zip(book.obligations, schedules, strict=True)
+        )
         lines = tuple(
             ScheduleLine(obligation_id=obligation.obligation_id, period=period, amount=to_amount(amount, currency))
             for obligation, months in zip(book.obligations, schedules, strict=True)
@@ -65,7 +69,8 @@ def _recognised(outcome: Outcome) -> tuple[RecognisedAmount, ...]:
     )
 
 
-def _allocation(obligation: Obligation, currency: str) -> Allocation:
+def _allocation(book: Book, obligation: Obligation, months: list[tuple[str, int]]) -> Allocation:
+    currency = book.currency
     return Allocation(
         obligation_id=obligation.obligation_id,
         line_id=obligation.line_id,
@@ -74,7 +79,7 @@ def _allocation(obligation: Obligation, currency: str) -> Allocation:
         pattern=obligation.pattern,
         ssp=to_amount(obligation.ssp, currency),
         allocated=to_amount(obligation.allocated, currency),
-        unscheduled=to_amount(unscheduled(obligation), currency),
+        unscheduled=to_amount(open_amount(book, obligation, months), currency),
     )
 
 
@@ -86,10 +91,10 @@ def _check_allocated(book: Book) -> None:
 
 def _check_scheduled(book: Book, obligation: Obligation, months: list[tuple[str, int]]) -> None:
     scheduled = sum(amount for _, amount in months)
-    open_amount = unscheduled(obligation)
-    if scheduled + open_amount != obligation.allocated:
+    open_ = open_amount(book, obligation, months)
+    if scheduled + open_ != obligation.allocated:
         what = f"schedule and unscheduled part of {obligation.obligation_id} add up to"
-        raise _broken(book, what, scheduled + open_amount, "its allocation", obligation.allocated)
+        raise _broken(book, what, scheduled + open_, "its allocation", obligation.allocated)
     nothing_open = (
         planned_kind(obligation) is not None
         or obligation.pattern in METERED
@@ -98,8 +103,8 @@ def _check_scheduled(book: Book, obligation: Obligation, months: list[tuple[str,
         or obligation.removed_on is not None
         or book.terminated_on is not None
     )
-    if nothing_open and open_amount:
-        raise _broken(book, f"the unscheduled part of {obligation.obligation_id} is", open_amount, "nothing", 0)
+    if nothing_open and open_ and not in_doubt(book):
+        raise _broken(book, f"the unscheduled part of {obligation.obligation_id} is", open_, "nothing", 0)
 
 
 def _broken(book: Book, what: str, found: int, expected: str, amount: int) -> CommandRefusedError:

@@ -134,6 +134,8 @@ class Obligation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Minimum by period, of a usage line that has one."""
     entirely_variable: bool = False
     """Whether its consideration is variable as a whole, so that it takes no share of the rest of the price."""
+    kept: tuple[tuple[dt.date, int], ...] = ()
+    """Consideration received for good while collection was not probable, by the day that recognises it."""
     bundle: tuple[int, int] = (1, 1)
     """Price of its bundle over the stand-alone selling prices in it: the part of its own by which it shares a price."""
 
@@ -167,6 +169,15 @@ class Pool(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What each obligation got of it."""
 
 
+class Doubt(Struct, frozen=True, omit_defaults=True):
+    """A time in which collection is not probable, so that nothing is recognised (`collectibility`)."""
+
+    last: dt.date
+    """Last day on which what is earned is recognised."""
+    until: dt.date | None = None
+    """First day on which it is again."""
+
+
 class LastRun(Struct, frozen=True):
     """The latest period that was run for an entity."""
 
@@ -196,6 +207,8 @@ class Book(Struct, frozen=True, omit_defaults=True, kw_only=True):
     variable: tuple[Variable, ...] = ()
     pools: tuple[Pool, ...] = ()
     """Prospective modifications of the signed contract, where it has a variable consideration."""
+    doubts: tuple[Doubt, ...] = ()
+    """Times in which collection is not probable, in order."""
     refund_liability: int = 0
     """Part of what is billed and not recognised that is expected to go back, as the ledger has it."""
 

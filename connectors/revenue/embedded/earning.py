@@ -160,6 +160,17 @@ def schedule(obligation: Obligation) -> list[tuple[str, int]]:
     return [(_period_of_month(month), months[month]) for month in sorted(months) if months[month]]
 
 
+def months_of(days: Iterable[dt.date]) -> range:
+    """Return the months, as numbers, from the first to the last of some days; none for no days."""
+    months = [_month(day) for day in days]
+    return range(min(months), max(months) + 1) if months else range(0)
+
+
+def last_day_of(month: int) -> dt.date:
+    """Return the last day of a month given as a number."""
+    return _last_day_of_month(month)
+
+
 def _add_months(segment: Segment, months: dict[int, int]) -> None:
     start, end, amount = segment.start, segment.end, segment.amount
     last = end if segment.cut is None else min(segment.cut, end)

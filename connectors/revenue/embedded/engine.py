@@ -16,6 +16,7 @@ from connectors.revenue.embedded.answer import answer
 from connectors.revenue.embedded.billing import record_billing, reverse
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.breakage import revise_breakage
+from connectors.revenue.embedded.collectibility import assess
 from connectors.revenue.embedded.correction import correct
 from connectors.revenue.embedded.inception import establish
 from connectors.revenue.embedded.modification import modify
@@ -94,6 +95,10 @@ def _execute(book: Book | None, command: RevenueCommand, earlier: Mapping[str, R
             return record_usage(book, body)
         case RecordFulfilment():
             return record_fulfilment(book, command, body)
+        case ReviseEstimate(estimate=estimate) if (
+            estimate.collection_probable is not None or estimate.consideration_kept is not None
+        ):
+            return assess(book, command, estimate)
         case ReviseEstimate(estimate=estimate) if estimate.breakage_percent is not None:
             return revise_breakage(book, command, estimate, estimate.breakage_percent)
         case ReviseEstimate() if body.estimate.variable_id is not None:

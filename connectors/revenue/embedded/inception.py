@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.allocation import shares
-from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Obligation, Variable
+from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Doubt, Line, Obligation, Variable
+from connectors.revenue.embedded.collectibility import NEVER
 from connectors.revenue.embedded.commitment import committed, periods_of
 from connectors.revenue.embedded.earning import plan
 from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
@@ -78,6 +79,11 @@ def establish(command: RevenueCommand, body: EstablishContract) -> Outcome:
         price += parts.shared + sum(parts.by_line.values()) + sum(period.price for period in parts.periods)
     if terms.agreements:
         decisions = [_with_paper(decision, terms) for decision in decisions]
+    if not terms.collection_probable:
+        why = (
+            "collection is not probable: nothing is recognised, what is received is a liability (606-10-25-1(e), 25-8)"
+        )
+        decisions.append(_decision(lines[0].line_id, why))
     book = Book(
         contract_id=context.contract_id,
         currency=terms.currency,
@@ -87,6 +93,7 @@ def establish(command: RevenueCommand, body: EstablishContract) -> Outcome:
         obligations=tuple(obligations),
         transaction_price=price,
         variable=variable,
+        doubts=() if terms.collection_probable else (Doubt(NEVER),),
     )
     return Outcome(book, decisions=tuple(decisions))
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from connectors.reading import ObligationRow, RecognitionRow
 from connectors.revenue.embedded.book import Book
-from connectors.revenue.embedded.earning import schedule, unscheduled
+from connectors.revenue.embedded.collectibility import in_doubt, open_amount, recognisable_schedule
 from connectors.revenue.embedded.minor_units import to_amount
 from streams.core.money import period_of
 from streams.records import RecognisedAmount, RevenueAccepted, RevenueCommand, RunRecognition
@@ -53,8 +53,12 @@ def obligation_rows(book: Book) -> Iterator[ObligationRow]:
             terms[obligation.group] = min(start, obligation.start), max(end, obligation.end)
     runs = {run.legal_entity: run.period for run in book.runs}
     currency = book.currency
+    doubtful = in_doubt(book)
     for obligation in book.obligations:
         start, end = terms.get(obligation.group, (obligation.start, obligation.end))
+        months = recognisable_schedule(book, obligation)
+        # What is in doubt is no contract yet, so that nothing of it remains to be performed (606-10-25-8, 50-13).
+        allocated = sum(amount for _, amount in months) if doubtful else obligation.allocated
         yield ObligationRow(
             contract_id=book.contract_id,
             obligation_id=obligation.obligation_id,
@@ -62,10 +66,10 @@ def obligation_rows(book: Book) -> Iterator[ObligationRow]:
             currency=currency,
             product_line=obligation.product_line,
             pattern=obligation.pattern,
-            allocated=to_amount(obligation.allocated, currency),
+            allocated=to_amount(allocated, currency),
             recognised=to_amount(obligation.recognised, currency),
-            schedule=tuple((period, to_amount(amount, currency)) for period, amount in schedule(obligation)),
-            unscheduled=to_amount(unscheduled(obligation), currency),
+            schedule=tuple((period, to_amount(amount, currency)) for period, amount in months),
+            unscheduled=to_amount(0 if doubtful else open_amount(book, obligation, months), currency),
             recognised_through=runs.get(obligation.legal_entity, ""),
             term_start=start,
             term_end=end,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import Book, LastRun
-from connectors.revenue.embedded.earning import earned_by
+from connectors.revenue.embedded.collectibility import recognisable
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.core.money import period_end, period_of
@@ -39,7 +39,7 @@ def run(book: Book, command: RevenueCommand, body: RunRecognition) -> Outcome:
     for at, obligation in enumerate(obligations):
         if obligation.legal_entity != entity:
             continue
-        amount = earned_by(obligation, last_day) - obligation.recognised
+        amount = recognisable(book, obligation, last_day) - obligation.recognised
         if amount:
             recognised.append((obligation.obligation_id, amount))
             obligations[at] = replace(obligation, recognised=obligation.recognised + amount)

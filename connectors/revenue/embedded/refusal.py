@@ -55,6 +55,8 @@ class RefusalCode(StrEnum):
     """The outcomes of a variable consideration give no estimate, or one of the wrong sign."""
     UNKNOWN_VARIABLE = "UNKNOWN_VARIABLE"
     """The variable consideration is not one of the contract."""
+    COLLECTION_INVALID = "COLLECTION_INVALID"
+    """An assessment of collection contradicts the one before, or what the contract may do while it is in doubt."""
     NOT_USAGE = "NOT_USAGE"
     """Usage is reported for a line of another pattern."""
     OUTSIDE_TERM = "OUTSIDE_TERM"

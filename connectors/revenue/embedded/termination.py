@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import Book, Obligation
+from connectors.revenue.embedded.collectibility import end_in_doubt, in_doubt
 from connectors.revenue.embedded.commitment import without_minimum
 from connectors.revenue.embedded.earning import cut, total, with_point
 from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
@@ -25,6 +26,8 @@ def terminate(book: Book, command: RevenueCommand, body: TerminateContract) -> O
     What is given back beyond the unearned is taken back of what was earned. Raises CommandRefusedError when it is more
     than that.
     """
+    if in_doubt(book):
+        return end_in_doubt(book, command, body)
     day, currency = command.effective_date, book.currency
     refund = to_minor_not_negative(body.termination.refund, currency, "refund")
     fee = to_minor_not_negative(body.termination.fee, currency, "termination fee")

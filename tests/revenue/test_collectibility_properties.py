@@ -1,0 +1,75 @@
+"""Doubt about collection holds revenue back and changes nothing else: afterwards all is as if it had never been."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from connectors.revenue.embedded import Book
+from connectors.revenue.embedded.collectibility import recognisable
+from connectors.revenue.embedded.earning import DAY, earned_by
+from streams.records import EstablishContract, EstimateChanged, ReviseEstimate, TerminateContract
+from tests.revenue.commands import CommandBody, Contract
+from tests.revenue.histories import histories
+
+FIRST, LAST = dt.date(2025, 12, 1), dt.date(2028, 12, 31)
+Drawn = tuple[EstablishContract, list[tuple[str, CommandBody]]]
+
+
+def assessed(probable: bool) -> ReviseEstimate:
+    """Return an assessment of collection."""
+    return ReviseEstimate(estimate=EstimateChanged(collection_probable=probable, basis="what the customer can pay"))
+
+
+def lived(signed: EstablishContract, history: list[tuple[str, CommandBody]]) -> Book | None:
+    """Return the book after a history, in which something may be refused."""
+    contract = Contract()
+    for on, body in [("2026-01-01", signed), *history]:
+        contract.try_(body, on)
+    return contract.book
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories(), st.data())
+def test_doubt_holds_back_what_is_earned_in_it_and_nothing_before_or_after(drawn: Drawn, data: st.DataObject) -> None:
+    signed, history = drawn[0], [step for step in drawn[1] if not isinstance(step[1], TerminateContract)]
+    doubted = data.draw(st.dates(FIRST, LAST))
+    resolved = data.draw(st.dates(doubted, LAST))
+    first = data.draw(st.integers(0, len(history)))
+    second = data.draw(st.integers(first, len(history)))
+    told = [
+        *history[:first],
+        (doubted.isoformat(), assessed(False)),
+        *history[first:second],
+        (resolved.isoformat(), assessed(True)),
+        *history[second:],
+    ]
+    sure, unsure = lived(signed, history), lived(signed, told)
+    if sure is None:
+        return
+    assert unsure is not None
+    assert replace(unsure, doubts=(), executed=sure.executed) == sure
+    day = data.draw(st.dates(FIRST, LAST))
+    for obligation in unsure.obligations:
+        counts = doubted - DAY if doubted <= day < resolved else day
+        assert recognisable(unsure, obligation, day) == earned_by(obligation, counts)
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), st.data())
+def test_a_contract_signed_in_doubt_recognises_nothing_until_it_is_resolved(drawn: Drawn, data: st.DataObject) -> None:
+    signed, history = drawn[0], [step for step in drawn[1] if not isinstance(step[1], TerminateContract)]
+    in_doubt = EstablishContract(terms=replace(signed.terms, collection_probable=False))
+    day = data.draw(st.dates(FIRST, LAST))
+    book, sure = lived(in_doubt, history), lived(signed, history)
+    if book is None or sure is None:
+        return
+    assert not any(recognisable(book, obligation, day) for obligation in book.obligations)
+    resolved = lived(in_doubt, [*history, (day.isoformat(), assessed(True))])
+    assert resolved is not None
+    assert [recognisable(resolved, it, day) for it in resolved.obligations] == [
+        earned_by(it, day) for it in sure.obligations
+    ]
