@@ -27,17 +27,19 @@ def change_terms(found: Findings, here: str, change: LineChange) -> None:
         found.positive(f"{here}/expected_cost", change.expected_cost)
 
 
-def fulfilment_terms(found: Findings, at: str, body: ObligationFulfilled) -> None:
-    """Check that progress is told in exactly one way, and within its bounds."""
-    told = [
-        name
-        for name, is_told in (
-            ("percent", body.percent != ZERO),
-            ("units", body.units is not None),
-            ("cost_incurred", body.cost_incurred is not None),
-        )
-        if is_told
-    ]
+def told_by(fulfilment: ObligationFulfilled) -> list[str]:
+    """Return the fields by which a fulfilment tells progress; none where it takes back the one that it corrects."""
+    told = (
+        ("percent", fulfilment.percent != ZERO),
+        ("units", fulfilment.units is not None),
+        ("cost_incurred", fulfilment.cost_incurred is not None),
+    )
+    return [name for name, is_told in told if is_told]
+
+
+def fulfilment_terms(found: Findings, at: str, body: ObligationFulfilled, *, corrects: bool = False) -> None:
+    """Check that progress is told in exactly one way, and within its bounds; what corrects may take back all of it."""
+    told = told_by(body)
     if len(told) > 1:
         found.add(
             f"{at}/{told[1]}",
@@ -57,6 +59,8 @@ def fulfilment_terms(found: Findings, at: str, body: ObligationFulfilled) -> Non
         found.positive(f"{at}/units", body.units)
     elif body.cost_incurred is not None:
         found.not_negative(f"{at}/cost_incurred", body.cost_incurred)
+    if corrects and not told:
+        return
     if (body.percent != ZERO or not told) and not ZERO < body.percent <= 100:
         found.add(
             f"{at}/percent",

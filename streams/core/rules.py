@@ -183,7 +183,7 @@ def _body(found: Findings, event: CommercialEvent) -> None:
             found.ordered(f"{at}/usage_end", body.usage_start, body.usage_end)
         case ObligationFulfilled():
             found.identifier(f"{at}/line_id", body.line_id)
-            fulfilment_terms(found, at, body)
+            fulfilment_terms(found, at, body, corrects=event.supersedes is not None)
         case EstimateChanged():
             if body.line_id is not None:
                 found.identifier(f"{at}/line_id", body.line_id)

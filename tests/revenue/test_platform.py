@@ -19,12 +19,15 @@ from connectors.revenue.embedded import EmbeddedRevenuePlatform
 from streams.embedded.process import free_port
 from streams.records import RevenueAccepted, RevenueCommand, RevenueRejected
 from tests.revenue.commands import (
+    POINT,
     USAGE,
     CommandBody,
     amend,
     change,
     command,
     establish,
+    estimate,
+    fulfil,
     invoice,
     line,
     recognition,
@@ -191,6 +194,29 @@ def test_a_correction_replays_the_commands_in_the_order_in_which_they_were_accep
     book = platform.book("C-1")
     assert book is not None
     assert (book.version, book.executed) == (3, 6)
+
+
+def test_what_is_taken_back_by_a_replay_is_read_from_the_database_and_from_the_same_call(
+    database: str, platform: EmbeddedRevenuePlatform
+) -> None:
+    platform.execute(
+        [
+            sent("z", establish(line("L1", "1200"), line("P", "300", pattern=POINT))),
+            sent("y", fulfil("P"), "2026-02-01"),
+            sent("x", estimate("100", "L1"), "2026-02-01"),
+        ]
+    )
+    other = EmbeddedRevenuePlatform(database)
+    answers = other.execute([sent("w", estimate("50", "L1")), sent("v", undo("C-1/y")), sent("u", undo("C-1/w"))])
+    other.close()
+    assert [getattr(answer, "transaction_price", answer) for answer in answers] == [
+        Decimal("1650.00"),
+        Decimal("1650.00"),
+        Decimal("1600.00"),
+    ]
+    book = platform.book("C-1")
+    assert book is not None
+    assert [it.progress for it in book.obligations] == [0, 0]
 
 
 def test_a_command_of_another_contract_cannot_be_reversed(platform: EmbeddedRevenuePlatform) -> None:

@@ -61,29 +61,13 @@ def _reduces_price(body: RecordBilling) -> bool:
 def reverse(book: Book, body: ReverseTransaction, earlier: Mapping[str, RevenueCommand]) -> Outcome:
     """Undo an accepted billing or usage command. Raises CommandRefusedError.
 
-    Usage is taken back from the day that earned it. A credit that reduced the price stands.
+    Usage is taken back from the day that earned it. What reduced the price is taken back by a replay (`correction`).
     """
     target = body.reverses_command_id
-    reversed_command = earlier.get(target)
-    if reversed_command is None or reversed_command.context.contract_id != book.contract_id:
-        raise CommandRefusedError(
-            RefusalCode.UNKNOWN_COMMAND,
-            f"command {target} was not accepted on contract {book.contract_id}; expected one that was. "
-            "Nothing was recorded that needs a reversal.",
-        )
-    if target in book.reversed_commands:
-        raise CommandRefusedError(
-            RefusalCode.ALREADY_REVERSED, f"command {target} is reversed already; expected to reverse it once."
-        )
+    reversed_command = reversible(book, body, earlier)
     marked = replace(book, reversed_commands=(*book.reversed_commands, target))
     original = reversed_command.body
     if isinstance(original, RecordBilling):
-        if _reduces_price(original) and not all(earns_as_invoiced(book, line.line_id) for line in original.lines):
-            raise CommandRefusedError(
-                RefusalCode.NOT_REVERSIBLE,
-                f"{original.document_id} reduced the price, and what it took from the past cannot be unspread; "
-                "expected a document of billing only. Raise the price again with an estimate, and bill the amount.",
-            )
         sign = 1 if original.credit else -1
         nets = [(line, sign * to_minor(line.net, book.currency, "net")) for line in original.lines]
         billed = replace(marked, billed=book.billed + sum(net for _, net in nets))
@@ -101,6 +85,23 @@ def reverse(book: Book, body: ReverseTransaction, earlier: Mapping[str, RevenueC
         return Outcome(with_usage(marked, usage, amount, back=True), decisions=(decision,))
     raise CommandRefusedError(
         RefusalCode.NOT_REVERSIBLE,
-        f"command {target} is a {type(original).__name__}; expected RecordBilling or RecordUsage. "
-        "Undo it with a correcting amendment, estimate or fulfilment.",
+        f"command {target} is a {type(original).__name__}; expected one that creates no version of the contract. "
+        "Correct it with an event of the same type that supersedes it.",
     )
+
+
+def reversible(book: Book, body: ReverseTransaction, earlier: Mapping[str, RevenueCommand]) -> RevenueCommand:
+    """Return the command that a reversal names. Raises CommandRefusedError where it may not be taken back."""
+    target = body.reverses_command_id
+    reversed_command = earlier.get(target)
+    if reversed_command is None or reversed_command.context.contract_id != book.contract_id:
+        raise CommandRefusedError(
+            RefusalCode.UNKNOWN_COMMAND,
+            f"command {target} was not accepted on contract {book.contract_id}; expected one that was. "
+            "Nothing was recorded that needs a reversal.",
+        )
+    if target in book.reversed_commands:
+        raise CommandRefusedError(
+            RefusalCode.ALREADY_REVERSED, f"command {target} is reversed already; expected to reverse it once."
+        )
+    return reversed_command

@@ -17,12 +17,18 @@ from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refund import carried_over
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.records import (
+    AccountingTreatment,
+    CreditEffect,
     EstablishContract,
     ModifyContract,
+    RecordBilling,
+    RecordFulfilment,
     RevenueCommand,
     ReverseTransaction,
+    ReviseEstimate,
     RunRecognition,
     TerminateContract,
+    TreatmentDecision,
 )
 
 MOVED_MARK = "@v0:"
@@ -46,12 +52,49 @@ def correct(book: Book, command: RevenueCommand, earlier: Mapping[str, RevenueCo
         )
     _check_fits(book, target, command)
     commands = [command if known is target else known for known in history.values()]
-    outcome, replayed = _replay(commands, command, execute)
+    outcome, replayed = _replay(commands, command, "With the correction", execute)
+    if outcome is None:
+        raise LookupError(f"{command.command_id} is not among the commands that were replayed")
     decisions = tuple(
         replace(decision, reason=f"in the place of {target.context.source_transaction_id}: {decision.reason}")
         for decision in outcome.decisions
     )
     return replace_outcome(outcome, book=_with_recognised(replayed, book), decisions=decisions)
+
+
+def is_replayed(command: RevenueCommand) -> bool:
+    """Tell whether taking a command back replays its contract without it: what it spread cannot be gathered again."""
+    body = command.body
+    if isinstance(body, RecordBilling):
+        return body.credit and body.effect is CreditEffect.PRICE_REDUCTION
+    return isinstance(body, RecordFulfilment | ReviseEstimate)
+
+
+def take_back(book: Book, target: RevenueCommand, earlier: Mapping[str, RevenueCommand], execute: Execute) -> Outcome:
+    """Replay a contract without a fulfilment, an estimate or a credit that reduced the price.
+
+    Raises CommandRefusedError when it was taken back before, or a later command cannot be executed without it.
+    """
+    history = in_force(book.contract_id, earlier.values())
+    if target.command_id not in history:
+        raise CommandRefusedError(
+            RefusalCode.ALREADY_REVERSED,
+            f"{_named(target)} was corrected or taken back before; expected to take it back once. "
+            "Take back what took its place.",
+        )
+    commands = [known for known in history.values() if known is not target]
+    _, replayed = _replay(commands, None, f"Without {_named(target)}", execute)
+    kept = _with_recognised(replayed, book)
+    fulfilled = isinstance(target.body, RecordFulfilment)
+    treatment = AccountingTreatment.NOT_A_MODIFICATION if fulfilled else AccountingTreatment.PRICE_CHANGE
+    decision = TreatmentDecision(
+        line_id=book.lines[0].line_id,
+        treatment=treatment,
+        reason=f"{_named(target)} is taken back: the contract is as it would be without it (accounting section 16.1)",
+    )
+    return Outcome(
+        replace(kept, reversed_commands=(*book.reversed_commands, target.command_id)), treatment, (decision,)
+    )
 
 
 def in_force(contract_id: str, accepted: Iterable[RevenueCommand]) -> dict[str, RevenueCommand]:
@@ -101,8 +144,10 @@ def _check_fits(book: Book, target: RevenueCommand, command: RevenueCommand) -> 
             )
 
 
-def _replay(commands: Iterable[RevenueCommand], correction: RevenueCommand, execute: Execute) -> tuple[Outcome, Book]:
-    """Return what the correction came to, and the book after every command."""
+def _replay(
+    commands: Iterable[RevenueCommand], correction: RevenueCommand | None, why: str, execute: Execute
+) -> tuple[Outcome | None, Book]:
+    """Return what the correction came to, if there is one, and the book after every command."""
     outcome: Outcome | None = None
     corrected: Outcome | None = None
     for command in commands:
@@ -113,13 +158,13 @@ def _replay(commands: Iterable[RevenueCommand], correction: RevenueCommand, exec
                 raise
             raise CommandRefusedError(
                 RefusalCode.REPLAY_REFUSED,
-                f"with the correction, {_named(command)} could not be executed any more: {refused.reason} "
+                f"{why}, {_named(command)} could not be executed any more: {refused.reason} "
                 "Correct that one first, or correct this one to something that leaves it possible.",
             ) from refused
         if command is correction:
             corrected = outcome
-    if corrected is None or outcome is None:
-        raise LookupError(f"{correction.command_id} is not among the commands that were replayed")
+    if outcome is None:
+        raise LookupError("a contract without a command was replayed")
     return corrected, outcome.book
 
 

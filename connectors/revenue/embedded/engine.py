@@ -13,11 +13,11 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.answer import answer
-from connectors.revenue.embedded.billing import record_billing, reverse
+from connectors.revenue.embedded.billing import record_billing, reverse, reversible
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.breakage import revise_breakage
 from connectors.revenue.embedded.collectibility import assess
-from connectors.revenue.embedded.correction import correct
+from connectors.revenue.embedded.correction import correct, is_replayed, take_back
 from connectors.revenue.embedded.inception import establish
 from connectors.revenue.embedded.modification import modify
 from connectors.revenue.embedded.outcome import Outcome
@@ -52,7 +52,8 @@ def recognise(
     """Execute a command on the book of its contract, None where the contract is not known yet.
 
     `earlier` holds, by command id, the accepted commands of the contract that a ReverseTransaction may name, and for a
-    command that corrects one all accepted commands of the contract, in order. A command that is rejected leaves the
+    command that corrects one, or takes back one that is replayed (`correction.is_replayed`), all accepted commands of
+    the contract, in order. A command that is rejected leaves the
     book as it was. Idempotency by command id is the caller's.
     """
     try:
@@ -106,9 +107,12 @@ def _execute(book: Book | None, command: RevenueCommand, earlier: Mapping[str, R
         case ReviseEstimate():
             return revise_estimate(book, command, body)
         case ReverseTransaction():
-            return settled(
-                reverse(book, body, earlier), lambda now: after_reversal(now, body.reverses_command_id, earlier)
-            )
+            target = reversible(book, body, earlier)
+            if is_replayed(target):
+                undone = take_back(book, target, earlier, partial(_execute, earlier=earlier))
+            else:
+                undone = reverse(book, body, earlier)
+            return settled(undone, lambda now: after_reversal(now, body.reverses_command_id, earlier))
         case RunRecognition():
             return settled(run(book, command, body), lambda now: after_run(now, body))
         case _:

@@ -19,6 +19,7 @@ from connectors.revenue.embedded.prepaid import draw, left
 from connectors.revenue.embedded.price_change import unknown_line
 from connectors.revenue.embedded.progress import deliver, incur, performed_share
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.core.performance_terms import told_by
 from streams.records import (
     AccountingTreatment,
     ObligationFulfilled,
@@ -141,6 +142,12 @@ def record_fulfilment(book: Book, command: RevenueCommand, body: RecordFulfilmen
             f"line {fulfilment.line_id} is not distinct and is performed with {before.obligation_id}. "
             f"Report the progress on line {before.obligation_id}.",
         )
+    if command.corrects_command_id is not None and not told_by(fulfilment):
+        never = "what was reported is taken back: nothing was performed"
+        decision = TreatmentDecision(
+            line_id=fulfilment.line_id, treatment=AccountingTreatment.NOT_A_MODIFICATION, reason=never
+        )
+        return Outcome(book, decisions=(decision,))
     _check_open(book, before)
     _check_measure(before, fulfilment)
     day = command.effective_date
@@ -185,13 +192,8 @@ def _check_measure(obligation: Obligation, fulfilment: ObligationFulfilled) -> N
             f"line {obligation.line_id} has pattern {obligation.pattern}, which time, use or invoices earn; expected "
             "POINT_IN_TIME, MILESTONE, UNITS or COST_TO_COST. Do not report its fulfilment.",
         )
-    told = {
-        "percent": fulfilment.percent != 0,
-        "units": fulfilment.units is not None,
-        "cost_incurred": fulfilment.cost_incurred is not None,
-    }
     expected = _TOLD_BY.get(obligation.pattern, "percent")
-    found = [name for name, is_told in told.items() if is_told]
+    found = told_by(fulfilment)
     if found != [expected] or (fulfilment.cost_expected is not None and expected != "cost_incurred"):
         raise CommandRefusedError(
             RefusalCode.PROGRESS_INVALID,

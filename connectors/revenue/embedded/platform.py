@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from connectors.protocols import ConnectorUnavailable, RevenuePosition
 from connectors.reading import ObligationRow, RecognitionRow
 from connectors.revenue.embedded.book import Book
+from connectors.revenue.embedded.correction import is_replayed
 from connectors.revenue.embedded.engine import recognise
 from connectors.revenue.embedded.minor_units import to_amount
 from connectors.revenue.embedded.reading import obligation_rows, stored_recognitions
@@ -169,7 +170,8 @@ def _execute(connection: Connection, commands: Sequence[RevenueCommand]) -> list
     fresh = [command for command in commands if command.command_id not in answers]
     if fresh:
         stored = _stored_books(connection, sorted({command.context.contract_id for command in fresh}))
-        earlier = _histories(connection, fresh) | _reversible(connection, fresh)
+        reversible = _reversible(connection, fresh)
+        earlier = _histories(connection, fresh, reversible) | reversible
         books: dict[str, Book | None] = dict(stored)
         executed: list[tuple[int, RevenueCommand]] = []
         for command in fresh:
@@ -204,9 +206,12 @@ def _stored_books(connection: Connection, contract_ids: list[str]) -> dict[str, 
     }
 
 
-def _histories(connection: Connection, commands: Sequence[RevenueCommand]) -> dict[str, RevenueCommand]:
-    """Return the accepted commands, in order, of the contracts that are corrected."""
-    contract_ids = sorted({command.context.contract_id for command in commands if command.corrects_command_id})
+def _histories(
+    connection: Connection, commands: Sequence[RevenueCommand], reversible: dict[str, RevenueCommand]
+) -> dict[str, RevenueCommand]:
+    """Return the accepted commands, in order, of the contracts that are replayed."""
+    known = {command.command_id: command for command in commands} | reversible
+    contract_ids = sorted({command.context.contract_id for command in commands if _replays(command, known)})
     columns = select(revenue_commands.c.command_id, revenue_commands.c.command).where(revenue_commands.c.accepted)
     ordered = columns.order_by(revenue_commands.c.contract_id, revenue_commands.c.place)
     return {
@@ -214,6 +219,13 @@ def _histories(connection: Connection, commands: Sequence[RevenueCommand]) -> di
         for chunk in chunks(contract_ids)
         for command_id, raw in connection.execute(ordered.where(revenue_commands.c.contract_id.in_(chunk)))
     }
+
+
+def _replays(command: RevenueCommand, known: dict[str, RevenueCommand]) -> bool:
+    if command.corrects_command_id:
+        return True
+    target = known.get(command.body.reverses_command_id) if isinstance(command.body, ReverseTransaction) else None
+    return target is not None and is_replayed(target)
 
 
 def _reversible(connection: Connection, commands: Sequence[RevenueCommand]) -> dict[str, RevenueCommand]:
