@@ -256,6 +256,8 @@ class MaterialRight(Struct, frozen=True, kw_only=True, gc=False):
     """Stand-alone selling price of the option: discount times likelihood of exercise (ASC 606-10-55-44)."""
     expires_on: dt.date
     """Last day on which it can be exercised."""
+    quantity: Decimal = Decimal("1")
+    """How much can be exercised in all, in parts or at once; its SSP is for all of it."""
 
 
 class EstimateMethod(StrEnum):
@@ -390,6 +392,15 @@ class LineChange(Struct, frozen=True, kw_only=True, gc=False):
     606-10-55-111 to 116). The price is stated after it."""
 
 
+class OptionExercise(Struct, frozen=True, kw_only=True, gc=False):
+    """A part of a material right that is exercised (ASC 606-10-55-42)."""
+
+    option_id: str
+    """The option."""
+    quantity: Decimal
+    """How much of its quantity; what is left can be exercised later."""
+
+
 class ContractAmended(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ContractAmended"):
     """A change of scope or price: creates version n+1, applied only on version n. The effective date is the
     event's."""
@@ -406,6 +417,11 @@ class ContractAmended(Struct, frozen=True, kw_only=True, gc=False, tag_field="-t
     """Whether the parties have approved the change (ASC 606-10-25-10); an unapproved change waits for approval."""
     exercised_options: tuple[str, ...] = ()
     """Material rights that the added lines exercise: what was allocated to them joins their price."""
+    exercised_parts: tuple[OptionExercise, ...] = ()
+    """Material rights of which the added lines exercise a part: that part of what was allocated to them joins the
+    price."""
+    variable: tuple[VariableConsideration, ...] = ()
+    """Variable consideration that the change adds, of one line each (ASC 606-10-25-10, 32-5)."""
 
 
 class ContractRenewed(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ContractRenewed"):
@@ -417,6 +433,9 @@ class ContractRenewed(Struct, frozen=True, kw_only=True, gc=False, tag_field="-t
     """Whether the parties have approved it."""
     exercised_options: tuple[str, ...] = ()
     """Material rights that the renewal exercises: what was allocated to them joins its price."""
+    exercised_parts: tuple[OptionExercise, ...] = ()
+    """Material rights of which the added lines exercise a part: that part of what was allocated to them joins the
+    price."""
 
 
 class ContractTerminated(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.ContractTerminated"):
