@@ -1,37 +1,33 @@
-"""One contract's account: which events may be applied when, what was billed and paid, what the period ends recognised.
+"""One contract's account: which events may be applied when, what they do, and what a correction does to the rest.
 
-Written from docs/accounting.md sections 6 to 8 and 10. A corrected document is struck out, as if it had never been; the
-journals that did and undid it are only counted.
+Written from docs/accounting.md sections 6, 8, 10 and 16.1.
 """
 
 from __future__ import annotations
 
+import copy
 import enum
-from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tests.oracle import terms
+from tests.oracle import using
+from tests.oracle.books import Books
 from tests.oracle.chart import Chart
 from tests.oracle.obligation import Refused, require
 from tests.oracle.reading import (
     Event,
-    Json,
     UnsupportedHistory,
     branch,
     day,
     integer,
     last_day,
-    minor,
     month_of,
     optional_text,
     record,
     records,
     text,
 )
+from tests.oracle.replay import CHANGES, REPLAYED, Accepted, enter, priced, replay, tells_nothing
 from tests.oracle.worksheet import Worksheet
-
-CHANGES = frozenset({"ContractSigned", "ContractAmended", "ContractRenewed", "ContractTerminated"})
 
 
 class Outcome(enum.Enum):
@@ -54,18 +50,15 @@ class Close:
     approved: bool = False
 
 
-@dataclass(frozen=True)
-class Document:
-    """A billing document or payment as it counts, in minor units: debits positive."""
+@dataclass
+class Known:
+    """A source transaction that has come."""
 
-    receivable: int
-    cash: int
-    net: int
-    taxes: tuple[tuple[str, int], ...]
-
-    def empty(self) -> bool:
-        """Whether there is nothing to post."""
-        return not (self.receivable or self.cash or self.net or any(tax for _, tax in self.taxes))
+    kind: str
+    outcome: Outcome
+    corrects: str | None
+    corrected: bool = False
+    """Whether something that was accepted took its place."""
 
 
 @dataclass
@@ -73,19 +66,22 @@ class Account:
     """The account of a contract while its history is worked through."""
 
     contract: str
-    chart: Chart
+    books: Books
     sheet: Worksheet | None = None
     version: int = 0
     sequences: dict[str, int] = field(default_factory=dict)
-    documents: dict[str, Document] = field(default_factory=dict)
-    usages: dict[str, str] = field(default_factory=dict)
-    superseded: set[str] = field(default_factory=set)
-    recognised: dict[str, int] = field(default_factory=dict)
+    accepted: list[Accepted] = field(default_factory=list)
+    """What counts for the worksheet, in order; a correction stands in the place of what it corrects."""
+    known: dict[str, Known] = field(default_factory=dict)
     last_closed: dict[str, int] = field(default_factory=dict)
     open_again: set[tuple[str, int]] = field(default_factory=set)
-    journals: Counter[str] = field(default_factory=Counter)
     outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
     parked: list[str] = field(default_factory=list)
+
+    @property
+    def chart(self) -> Chart:
+        """Return the accounts and policies."""
+        return self.books.chart
 
     # Order
 
@@ -94,6 +90,9 @@ class Account:
         context = record(event["context"])
         sequence = branch(event.get("source_sequence"))
         if sequence is not None and sequence != self.sequences.get(text(context, "source_system"), 0) + 1:
+            return False
+        corrects = optional_text(event, "supersedes")
+        if corrects is not None and corrects not in self.known:
             return False
         named = integer(context, "contract_version")
         if text(event, "event_type") in CHANGES:
@@ -110,115 +109,103 @@ class Account:
         outcome, reason = Outcome.APPLIED, ""
         on = day(event, "effective_date")
         body = record(record(event["body"])[kind])
+        transaction, corrects = text(context, "source_transaction_id"), optional_text(event, "supersedes")
         if kind in self.chart.held_when_late and self._is_closed(text(context, "legal_entity"), month_of(on)):
             outcome, reason = Outcome.HELD, f"{kind} is late in a closed period"
         elif body.get("approved") is False or (kind == "ContractTerminated" and self.chart.termination_waits):
             outcome, reason = Outcome.HELD, f"{kind} waits for an approver"
         else:
+            version, entity = integer(context, "contract_version"), text(context, "legal_entity")
+            told = Accepted(transaction, kind, version, entity, on, body)
             try:
-                self._apply(kind, event, context, body, on)
+                self._apply(told, corrects)
             except Refused as refused:
                 outcome, reason = Outcome.REJECTED, str(refused)
+        self.known.setdefault(transaction, Known(kind, outcome, corrects))
         self.outcomes[text(event, "event_id")] = (outcome, reason)
 
-    def _apply(self, kind: str, event: Event, context: Mapping[str, Json], body: Mapping[str, Json], on: int) -> None:
-        corrects = optional_text(event, "supersedes")
-        transaction = text(context, "source_transaction_id")
-        if kind in CHANGES:
-            if corrects is not None:
-                raise UnsupportedHistory(f"contract {self.contract}: a {kind} that supersedes")
-            self._change(kind, integer(context, "contract_version"), context, body, on)
-            return
-        sheet = self._sheet()
-        if corrects is not None:
-            self._check_superseded(corrects)
-        if kind == "UsageRated":
-            self._require_before_termination(sheet, day(body, "usage_end"))
-            sheet.use(transaction, body)
-            self.usages[transaction] = transaction
-        elif kind == "ObligationFulfilled":
-            sheet.fulfil(on, body)
-        elif kind == "EstimateChanged" and optional_text(body, "variable_id") is not None:
-            terms.reestimate(sheet, on, body)
-        elif kind == "EstimateChanged":
-            sheet.change_price(on, optional_text(body, "line_id"), minor(body, "price_change", sheet.currency))
+    # What happens
+
+    def _apply(self, told: Accepted, corrects: str | None) -> None:
+        target = None if corrects is None else self._what_is_corrected(told, corrects)
+        if target is None:
+            self._take_in(told)
+        elif told.kind in REPLAYED:
+            self._replace(told, target)
         else:
-            self._document(kind, transaction, body, on, sheet)
-        if corrects is not None:
-            self._strike_out(corrects, sheet)
+            self._reverse(told, target)
+        if target is not None:
+            self.known[target].corrected = True
 
-    def _change(self, kind: str, version: int, context: Mapping[str, Json], body: Mapping[str, Json], on: int) -> None:
-        require(version == self.version + 1, f"version {version} is in force already")
-        if kind == "ContractSigned":
-            if any(item.get("refundable") for item in records(body, "variable")):
-                raise UnsupportedHistory("a refund liability in the balances")
-            self.sheet = Worksheet.sign(text(context, "legal_entity"), body)
-        elif kind == "ContractAmended":
-            self._sheet().amend(version, on, body)
-        elif kind == "ContractRenewed":
-            self._sheet().renew(version, body)
-        else:
-            self._sheet().terminate(on, body)
-        self.version = version
+    def _what_is_corrected(self, told: Accepted, corrects: str) -> str | None:
+        """Return the accepted transaction that an event corrects; None where nothing that it corrects counts."""
+        require(corrects != told.transaction, f"{told.transaction} would correct itself")
+        found = self.known[corrects]
+        require(found.kind == told.kind, f"a {told.kind} that corrects a {found.kind}")
+        if found.outcome is Outcome.HELD:
+            raise UnsupportedHistory(f"contract {self.contract}: a correction of {corrects}, which is held")
+        if found.outcome is Outcome.REJECTED:
+            return None if found.corrects is None else self._what_is_corrected(told, found.corrects)
+        require(not found.corrected, f"{corrects} is corrected already")
+        return corrects
 
-    def _sheet(self) -> Worksheet:
-        if self.sheet is None:
-            raise Refused(f"contract {self.contract} was never signed")
-        return self.sheet
+    def _take_in(self, told: Accepted) -> None:
+        """Take an event in behind all others."""
+        if told.kind in CHANGES:
+            require(told.version == self.version + 1, f"version {told.version} is in force already")
+            self._require_free_names(told)
+        document = None
+        if self.sheet is not None and told.kind not in REPLAYED | {"UsageRated"}:
+            document = self.books.read(told, self.sheet)
+        self.sheet = enter(self.sheet, told)
+        if told.kind in CHANGES:
+            self.version = told.version
+        if document is not None:
+            self.books.enter(told, document, self.sheet)
+        self.accepted.append(told)
 
-    @staticmethod
-    def _require_before_termination(sheet: Worksheet, day_no: int) -> None:
-        require(sheet.terminated_on is None or day_no <= sheet.terminated_on, "usage after the termination")
+    def _require_free_names(self, told: Accepted) -> None:
+        """Refuse a line whose id an obligation had that a correction made undone."""
+        used = {place.obligation for place in self.books.recognised}
+        for line in [*records(told.body, "added_lines"), *records(told.body, "lines")]:
+            require(text(line, "line_id") not in used, f"line {line['line_id']} was used before")
 
-    # Documents
+    def _replace(self, told: Accepted, target: str) -> None:
+        """Let a correction take the place of what it corrects, and work through everything again."""
+        assert self.sheet is not None
+        place = next(number for number, event in enumerate(self.accepted) if event.transaction == target)
+        corrected = self.accepted[place]
+        if told.kind in CHANGES:
+            require(told.version == corrected.version, f"{target} created version {corrected.version}")
+        told = replace(told, nothing=tells_nothing(told.kind, told.body))
+        again = [*self.accepted[:place], told, *self.accepted[place + 1 :]]
+        sheet = replay(again)
+        assert sheet is not None
+        require(sheet.currency == self.sheet.currency, "a correction to another currency")
+        require(sheet.entity == self.sheet.entity, "a correction to another legal entity")
+        self.sheet, self.accepted = sheet, again
 
-    def _document(self, kind: str, transaction: str, body: Mapping[str, Json], on: int, sheet: Worksheet) -> None:
-        currency = sheet.currency
-        require(text(body, "currency") == currency, f"document in {body['currency']}, contract in {currency}")
-        if kind in {"PaymentReceived", "RefundIssued"}:
-            amount = minor(body, "amount", currency) * (1 if kind == "PaymentReceived" else -1)
-            document = Document(receivable=-amount, cash=amount, net=0, taxes=())
-        elif kind in {"InvoiceIssued", "CreditIssued"}:
-            sign = 1 if kind == "InvoiceIssued" else -1
-            net, taxes = 0, []
-            for line in records(body, "lines"):
-                require(text(line, "line_id") in sheet.lines, f"no line {line['line_id']} to bill")
-                net += sign * minor(line, "net", currency)
-                taxes += [
-                    (text(tax, "jurisdiction"), sign * minor(tax, "amount", currency)) for tax in records(line, "taxes")
-                ]
-            for jurisdiction, _ in taxes:
-                if jurisdiction not in self.chart.tax_payable:
-                    raise UnsupportedHistory(f"no account for the tax of {jurisdiction}")
-            if kind == "CreditIssued" and body.get("effect") == "PRICE_REDUCTION":
-                reduced = [sheet.lines[text(line, "line_id")].obligation for line in records(body, "lines")]
-                require(not any(o.removed or o.pattern == "USAGE" for o in reduced), "no price of the line to reduce")
-                for line in records(body, "lines"):
-                    sheet.change_price(on, text(line, "line_id"), -minor(line, "net", currency))
-            document = Document(net + sum(tax for _, tax in taxes), 0, net, tuple(taxes))
-        else:
-            raise UnsupportedHistory(f"contract {self.contract}: no rule for {kind}")
-        self.documents[transaction] = document
-        if not document.empty():
-            self.journals[kind] += 1
+    def _reverse(self, told: Accepted, target: str) -> None:
+        """Take back what is corrected, and take the correction in; both or nothing."""
+        assert self.sheet is not None
+        corrected = next(event for event in self.accepted if event.transaction == target)
+        before, books, accepted = copy.deepcopy(self.sheet), self.books, self.accepted
+        self.books = copy.deepcopy(books)
+        try:
+            self.accepted = [event for event in accepted if event.transaction != target]
+            if priced(corrected, self.sheet):
+                self.sheet = replay(self.accepted)
+                assert self.sheet is not None
+            else:
+                using.take_back(self.sheet, target)
+            if target in self.books.documents:
+                self.books.strike_out(target, self.sheet)
+            self._take_in(told)
+        except Refused:
+            self.sheet, self.books, self.accepted = before, books, accepted
+            raise
 
-    def _check_superseded(self, transaction: str) -> None:
-        if transaction not in self.documents and transaction not in self.usages:
-            raise UnsupportedHistory(f"contract {self.contract}: {transaction} is superseded and not in force")
-
-    def _strike_out(self, transaction: str, sheet: Worksheet) -> None:
-        if self.usages.pop(transaction, None) is not None:
-            sheet.unuse(transaction)
-            return
-        if not self.documents.pop(transaction).empty():
-            self.journals["Reversal"] += 1
-
-    @property
-    def billed(self) -> int:
-        """Net billed."""
-        return sum(document.net for document in self.documents.values())
-
-    # Period ends and the ledger
+    # Period ends
 
     def _is_closed(self, entity: str, month: int) -> bool:
         return month <= self.last_closed.get(entity, month - 1) and (entity, month) not in self.open_again
@@ -239,43 +226,5 @@ class Account:
         if end.month < self.last_closed.get(end.entity, end.month):
             return
         self.last_closed[end.entity] = end.month
-        if self.sheet is None:
-            return
-        by_product: dict[str, int] = defaultdict(int)
-        for obligation, upto in self.sheet.earned(end.entity, last_day(end.month)):
-            by_product[obligation.product] += upto - self.recognised.get(obligation.name, 0)
-            self.recognised[obligation.name] = upto
-        if not any(by_product.values()):
-            return
-        if end.entity == self.sheet.entity:
-            self.journals["Recognition"] += 1
-        else:
-            self.journals["Intercompany"] += 1
-            if sum(by_product.values()):
-                self.journals["Recognition"] += 1
-
-    def balances(self) -> dict[tuple[str, str, str], int]:
-        """Return debits less credits, in minor units, by entity, account and currency."""
-        found: dict[tuple[str, str, str], int] = defaultdict(int)
-        sheet = self.sheet
-        if sheet is None:
-            return found
-        chart, home, currency = self.chart, sheet.entity, sheet.currency
-        for document in self.documents.values():
-            found[home, chart.receivable, currency] += document.receivable
-            found[home, chart.cash, currency] += document.cash
-            for jurisdiction, tax in document.taxes:
-                found[home, chart.tax_payable[jurisdiction], currency] -= tax
-        position = self.billed - sum(self.recognised.values())
-        found[home, chart.contract_liability, currency] -= max(position, 0)
-        found[home, chart.contract_asset, currency] -= min(position, 0)
-        for obligation in sheet.obligations:
-            amount = self.recognised.get(obligation.name, 0)
-            if amount and obligation.product not in chart.revenue:
-                raise UnsupportedHistory(f"no revenue account for product line {obligation.product}")
-            if amount:
-                found[obligation.entity, chart.revenue[obligation.product], currency] -= amount
-                if obligation.entity != home:
-                    found[home, chart.intercompany_payable, currency] -= amount
-                    found[obligation.entity, chart.intercompany_receivable, currency] += amount
-        return found
+        if self.sheet is not None:
+            self.books.run(end.entity, last_day(end.month), self.sheet)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.oracle.account import Account, Close, Outcome
+from tests.oracle.books import Books
 from tests.oracle.chart import Chart, read_chart
 from tests.oracle.reading import Event, UnsupportedHistory, decimal, month_number, period_of, record, text
 
@@ -99,7 +100,7 @@ def calculate_with(events: Iterable[Event], chart: Chart) -> Result:
 
 def _work_out(contract: str, arrived: list[tuple[int, Event]], closes: list[Close], chart: Chart) -> Account:
     """Apply one contract's events, and the period ends between them, in the order that the rules ask for."""
-    account = Account(contract, chart)
+    account = Account(contract, Books(chart))
     ends = iter(closes)
     end = next(ends, None)
     waiting: list[Event] = []
@@ -132,9 +133,10 @@ def _gather(accounts: dict[str, Account], duplicates: list[str]) -> Result:
     outcomes: dict[Outcome, dict[str, str]] = {outcome: {} for outcome in Outcome}
     contracts: dict[str, ContractResult] = {}
     for contract, account in accounts.items():
-        for key, units in account.balances().items():
-            balances[key] += units
-        journals.update(account.journals)
+        if account.sheet is not None:
+            for key, units in account.books.balances(account.sheet).items():
+                balances[key] += units
+        journals.update(account.books.journals)
         for event_id, (outcome, reason) in account.outcomes.items():
             outcomes[outcome][event_id] = reason
         if account.sheet is not None:
@@ -167,8 +169,8 @@ def _result_of(account: Account) -> ContractResult:
         legal_entity=sheet.entity,
         currency=currency,
         version=account.version,
-        billed=decimal(account.billed, currency),
-        recognised=decimal(sum(account.recognised.values()), currency),
+        billed=decimal(account.books.billed, currency),
+        recognised=decimal(sum(account.books.recognised.values()), currency),
         transaction_price=decimal(sheet.price(), currency),
         allocated={o.name: decimal(o.allocated, currency) for o in sheet.obligations},
         schedule={period_of(month): decimal(units, currency) for month, units in sorted(by_month.items()) if units},

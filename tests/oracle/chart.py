@@ -21,6 +21,7 @@ class Chart:
     receivable: str
     contract_liability: str
     contract_asset: str
+    refund_liability: str
     cash: str
     intercompany_receivable: str
     intercompany_payable: str
@@ -50,6 +51,7 @@ def read_chart(folder: Path) -> Chart:
         receivable=accounts["receivable"],
         contract_liability=accounts["contract_liability"],
         contract_asset=accounts["contract_asset"],
+        refund_liability=accounts["refund_liability"],
         cash=accounts["cash"],
         intercompany_receivable=accounts["intercompany_receivable"],
         intercompany_payable=accounts["intercompany_payable"],

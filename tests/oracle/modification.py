@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from tests.oracle.consumption import Credits, Minimum
 from tests.oracle.earning import part, split
 from tests.oracle.obligation import Line, Obligation, require
 from tests.oracle.reading import Json, branch, day_number, exact, minor, optional_text, records, text, texts
@@ -86,7 +87,7 @@ def _concede(sheet: Worksheet, on: int, change: Mapping[str, Json]) -> None:
     require(name in sheet.lines, f"no line {name} to change")
     line = sheet.lines[name]
     obligation = line.obligation
-    whole = obligation.progress == 1 or not obligation.under_way()
+    whole = not obligation.consumed and (obligation.progress == 1 or not obligation.under_way())
     require(obligation.distinct and whole, f"what was performed of {name} is not distinct")
     require(0 < amount <= min(obligation.settled(on), line.price), f"a concession of {amount} minor units on {name}")
     line.price -= amount
@@ -120,9 +121,10 @@ def _sort(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> Sorted:
         name = text(line, "line_id")
         require(name not in sheet.lines and name not in named, f"line {name} was used before")
         named.add(name)
+        sheet.trial(line, SIGNED)
         price, ssp = minor(line, "price", sheet.currency), minor(line, "ssp", sheet.currency)
-        if text(line, "pattern") == "USAGE":
-            require(price == 0 and ssp == 0, f"usage line {name} has a price or an SSP")
+        if text(line, "pattern") in {"USAGE", "AS_INVOICED"}:
+            require(price == ssp, f"line {name} is not at its SSP")
             items.separate.append(line)
         elif line.get("distinct", True) is not True:
             bundle = _bundle(sheet)
@@ -143,7 +145,8 @@ def _sort(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> Sorted:
         going = sheet.lines[name]
         require(not going.obligation.removed, f"line {name} is removed already")
         require(not going.obligation.satisfied(on), f"line {name} is satisfied: nothing to cancel")
-        require(going.obligation.distinct, f"line {name} is not distinct and cannot be removed")
+        apart = going.obligation.distinct or going.obligation.consumed
+        require(apart, f"line {name} is not distinct and cannot be removed")
         items.removed.append(going)
     require(bool(named), "an amendment without items")
     return items
@@ -167,8 +170,10 @@ def _classify(sheet: Worksheet, on: int, change: Mapping[str, Json]) -> Change:
     same = price_delta == 0 and ssp_delta == 0 and quantity == line.quantity and end == obligation.end
     if same and promised == obligation.promised:
         treatment = "NOT_A_MODIFICATION"
-    elif obligation.pattern == "USAGE":
-        require(price_delta == 0 and ssp_delta == 0, f"usage line {obligation.name} has a price or an SSP")
+    elif obligation.consumed:
+        require(price_delta == 0 and ssp_delta == 0, f"the price or SSP of {obligation.name} does not change")
+        fixed = quantity == line.quantity if obligation.pattern == "PREPAID" else end == obligation.end
+        require(fixed or obligation.unpriced, f"the quantity of credits, or the end of a minimum, {obligation.name}")
         treatment = "PROSPECTIVE"
     elif obligation.pattern == "UNITS" and obligation.satisfied(on) and quantity > line.quantity:
         at_ssp = end == obligation.end and price_delta == ssp_delta and price_delta > 0
@@ -207,9 +212,9 @@ def _pools(sheet: Worksheet, on: int, items: Sorted) -> dict[str, Pool]:
     changed = {
         change.line.obligation.name: change
         for change in items.changes
-        if change.treatment == "PROSPECTIVE" and change.line.obligation.pattern != "USAGE"
+        if change.treatment == "PROSPECTIVE" and not change.line.obligation.consumed
     }
-    going = {o.name: o for removed in items.removed for o in removed.obligations() if o.pattern != "USAGE"}
+    going = {o.name: o for removed in items.removed for o in removed.obligations() if not o.unpriced}
     touched = {change.line.obligation.group for change in changed.values()}
     touched |= {o.group for o in going.values()} | ({SIGNED} if items.prospective else set())
     pools: dict[str, Pool] = defaultdict(Pool)
@@ -220,10 +225,7 @@ def _pools(sheet: Worksheet, on: int, items: Sorted) -> dict[str, Pool]:
         earned = obligation.settled(on)
         unearned = obligation.allocated - earned
         if obligation.name in going:
-            fall = obligation.price
-            if obligation.allocated:
-                fall -= part(obligation.price, earned, obligation.allocated)
-            pool.amount += unearned - fall
+            pool.amount += unearned - _fall(obligation, on)
         elif _shares(obligation, on) or (obligation.pattern == "UNITS" and obligation.name in changed):
             change = changed.get(obligation.name)
             ssp, end, promised = obligation.ssp, obligation.end, obligation.promised
@@ -241,9 +243,18 @@ def _pools(sheet: Worksheet, on: int, items: Sorted) -> dict[str, Pool]:
     return pools
 
 
+def _fall(obligation: Obligation, on: int) -> int:
+    """Return by how much the price falls when the obligation is removed: by its unearned share."""
+    earned, allocated = obligation.settled(on), obligation.allocated
+    if isinstance(obligation.meter, Minimum):
+        earned = obligation.meter.settled_minimum(on)
+        allocated = sum(period.amount for period in obligation.meter.periods)
+    return obligation.price - (part(obligation.price, earned, allocated) if allocated else 0)
+
+
 def _shares(obligation: Obligation, on: int) -> bool:
     return (
-        obligation.pattern != "USAGE"
+        not obligation.consumed
         and obligation.distinct
         and not obligation.removed
         and not obligation.under_way()
@@ -261,10 +272,7 @@ def _write(
     for going in items.removed:
         for obligation in going.obligations():
             obligation.removed = True
-            if obligation.pattern == "USAGE":
-                obligation.end = min(obligation.end, on - 1)
-            else:
-                obligation.restart(on, 0)
+            obligation.end_service(on - 1)
     for group, pool in pools.items():
         for obligation, share in zip(pool.members, shares[group], strict=False):
             obligation.restart(on, share)
@@ -341,3 +349,5 @@ def _write_change(on: int, change: Change) -> None:
         obligation.catch_up(on, change.price_delta, change.end)
     else:
         obligation.end = change.end
+        if isinstance(obligation.meter, Credits):
+            obligation.meter.end = change.end

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from tests.oracle.consumption import Credits, Meter
 from tests.oracle.earning import Piece, Unit, elapsed, point, units
 
 
@@ -46,23 +47,50 @@ class Obligation:
     removed: bool = False
     pieces: list[Piece] = field(default_factory=list)
     usage: dict[str, Piece] = field(default_factory=dict)
+    """By transaction: usage without a minimum, and what was invoiced of work that is earned as it may be."""
+    meter: Meter | None = None
+    """Of prepaid credits, and of usage with a minimum."""
 
     @property
     def unit(self) -> Unit | None:
         """The unit of a ratable pattern, else None."""
         return {"RATABLE_DAILY": "daily", "RATABLE_MONTHLY": "monthly"}.get(self.pattern)  # type: ignore[return-value]
 
+    @property
+    def consumed(self) -> bool:
+        """Whether it is earned by what is used or invoiced, and no part of what a change spreads anew."""
+        return self.pattern in {"USAGE", "AS_INVOICED", "PREPAID"}
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether nothing is allocated ahead: usage without a minimum, and work that is earned as invoiced."""
+        return self.pattern == "AS_INVOICED" or (self.pattern == "USAGE" and self.meter is None)
+
+    @property
+    def takes_price_changes(self) -> bool:
+        """Whether a change of the price may concern it."""
+        return self.pattern not in {"USAGE", "AS_INVOICED"} and not self.removed
+
     def all_pieces(self) -> list[Piece]:
         """Return the pieces, usage included."""
         return [*self.pieces, *self.usage.values()] if self.usage else self.pieces
 
+    def days(self) -> Iterator[int]:
+        """Return the first and the last days on which something is earned."""
+        for piece in self.all_pieces():
+            yield from (piece.start, piece.last())
+        if self.meter is not None:
+            yield from self.meter.days()
+
     def earned(self, by: int) -> int:
         """Return what is earned by the end of the day."""
-        return sum(piece.by(by) for piece in self.all_pieces())
+        metered = 0 if self.meter is None else self.meter.earned(by)
+        return metered + sum(piece.by(by) for piece in self.all_pieces())
 
     def scheduled(self) -> int:
         """Return what has dates."""
-        return sum(piece.total() for piece in self.all_pieces())
+        metered = 0 if self.meter is None else self.meter.total()
+        return metered + sum(piece.total() for piece in self.all_pieces())
 
     def lapses_after(self, day: int) -> bool:
         """Whether this is an option that is still open after the day."""
@@ -72,7 +100,7 @@ class Obligation:
         """Whether nothing is left to do from the day on."""
         if self.progress == 1:
             return True
-        return (self.unit is not None or self.pattern == "OPTION") and self.end < on
+        return (self.unit is not None or self.pattern in {"OPTION", "PREPAID"}) and self.end < on
 
     def under_way(self) -> bool:
         """Whether this is one promise that has begun: a milestone line, not complete, or work measured by cost."""
@@ -88,15 +116,29 @@ class Obligation:
 
     def settled(self, on: int) -> int:
         """Return what a change from the day leaves alone: what is earned before it, and every point."""
-        return sum(piece.total() for piece in self.cut_pieces(on - 1))
+        metered = 0 if self.meter is None else self.meter.settled(on)
+        return metered + sum(piece.total() for piece in self.cut_pieces(on - 1))
 
     def cut(self, day: int) -> None:
         """End what is planned with the day."""
         self.pieces = self.cut_pieces(day)
 
+    def end_service(self, last: int) -> None:
+        """Promise nothing after the day; nothing but what is earned stays allocated."""
+        if self.consumed:
+            self.end = min(self.end, last)
+        if self.meter is not None:
+            self.meter.stop(last)
+            self.allocated = self.scheduled()
+        elif not self.consumed:
+            self.restart(last + 1, 0)
+
     def give(self, amount: int, from_day: int) -> None:
         """Allocate a further amount: over what remains of the term, on the expiry of an option, else undated."""
         self.allocated += amount
+        if self.meter is not None:
+            self.meter.give(amount, from_day)
+            return
         self._date(amount, from_day)
 
     def _date(self, amount: int, from_day: int) -> None:
@@ -151,6 +193,9 @@ class Obligation:
 
     def catch_up(self, on: int, delta: int, end: int | None = None) -> None:
         """Add to the allocation as if it had been so from the start: the part by progress is earned on the day."""
+        if isinstance(self.meter, Credits):
+            self.give(delta, on)
+            return
         if self.pattern == "COST_TO_COST":
             self.allocated += delta
             self.end = self.end if end is None else end
@@ -200,6 +245,7 @@ class Line:
     price: int
     ssp: Fraction
     quantity: Fraction
+    """Price and stand-alone selling price of a minimum are those of one of its periods."""
     increments: list[Obligation] = field(default_factory=list)
 
     def obligations(self) -> Iterator[Obligation]:

@@ -119,7 +119,7 @@ def reestimate(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> None:
         changes = [(owner, n - o) for owner, o, n in zip(variable.owners, old, new, strict=True) if n != o]
         for owner, _ in changes:
             obligation = sheet.lines[owner].obligation
-            require(not obligation.removed and obligation.pattern != "USAGE", f"no price of line {owner} to change")
+            require(obligation.takes_price_changes, f"no price of line {owner} to change")
         for owner, change in changes:
             sheet.change_price(on, owner, change)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.oracle import ending
 from tests.oracle.drafts import Story
 from tests.oracle.obligation import Refused
 from tests.oracle.reading import UnsupportedHistory, minor, records, text
@@ -17,9 +18,9 @@ def refused(story: Story) -> str | None:
             if draft.kind == "ContractAmended":
                 sheet.amend(draft.version, draft.effective, draft.body)
             elif draft.kind == "ContractRenewed":
-                sheet.renew(draft.version, draft.body)
+                sheet.renew(draft.version, draft.effective, draft.body)
             elif draft.kind == "ContractTerminated":
-                sheet.terminate(draft.effective, draft.body)
+                ending.terminate(sheet, draft.effective, draft.body)
             elif draft.kind == "ObligationFulfilled":
                 sheet.fulfil(draft.effective, draft.body)
             elif draft.kind == "EstimateChanged":

@@ -6,16 +6,16 @@ are whole minor units, days are day numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from tests.oracle import modification, terms
+from tests.oracle.consumption import credits, minimum
 from tests.oracle.earning import point, split
-from tests.oracle.obligation import Line, Obligation, require
+from tests.oracle.obligation import Line, Obligation, Refused, require
 from tests.oracle.reading import (
     Json,
-    UnsupportedHistory,
     branch,
     day,
     exact,
@@ -52,6 +52,10 @@ class Worksheet:
     @classmethod
     def sign(cls, entity: str, body: Mapping[str, Json]) -> Worksheet:
         """Set up a contract and allocate its price."""
+        if branch(body.get("collection_probable")) is False:
+            raise UnsupportedHistory("a contract of which collection is not probable")
+        if branch(body.get("financing")) is not None:
+            raise UnsupportedHistory("a significant financing component")
         sheet = cls(text(body, "currency"), entity)
         created = sheet.promise(records(body, "lines"), SIGNED)
         for option in records(body, "options"):
@@ -96,18 +100,37 @@ class Worksheet:
             obligation.promised = exact(str(line["quantity"]))
         elif cost is not None:
             obligation.promised = exact(str(cost))
-        if obligation.pattern in {"PREPAID", "AS_INVOICED"} or (obligation.pattern == "USAGE" and obligation.price):
-            raise UnsupportedHistory(f"line {obligation.name}: {obligation.pattern} of price {obligation.price}")
-        if obligation.pattern == "USAGE":
-            require(obligation.price == 0 and obligation.ssp == 0, f"usage line {obligation.name} has a price")
+        if obligation.pattern == "UNITS" or obligation.pattern == "PREPAID":
+            require(obligation.distinct, f"line {obligation.name} is of units or credits and not distinct")
+        if obligation.pattern == "PREPAID":
+            face = Fraction(obligation.price) or exact(str(line["quantity"]))
+            never = exact(str(branch(line.get("breakage_percent")) or 0))
+            require(face > 0 and 0 <= never < 100, f"credits {obligation.name} of {face} with {never} % never used")
+            obligation.meter = credits(face, obligation.end, never, by_quantity=obligation.price == 0)
+        elif obligation.pattern == "USAGE" and obligation.price:
+            self._commit(obligation, line)
+        elif obligation.consumed:
+            require(obligation.price == 0 and obligation.ssp == 0, f"line {obligation.name} has a price or an SSP")
         return obligation
+
+    @staticmethod
+    def _commit(obligation: Obligation, line: Mapping[str, Json]) -> None:
+        months = branch(line.get("commitment_months")) or 0
+        assert isinstance(months, int)
+        meter = minimum(obligation.start, obligation.end, months, obligation.price)
+        if meter is None:
+            raise Refused(f"the periods of {obligation.name} do not fill its term")
+        obligation.meter = meter
+        obligation.price *= len(meter.periods)
+        obligation.ssp *= len(meter.periods)
 
     def new_obligation(self, line: Mapping[str, Json], group: str) -> Obligation:
         """Make an obligation of a contract line, with nothing allocated, and enter both in the worksheet."""
         obligation = self.trial(line, group)
         require(obligation.name not in self.lines, f"line {obligation.name} was used before")
         self.obligations.append(obligation)
-        self.lines[obligation.name] = Line(obligation, obligation.price, obligation.ssp, exact(str(line["quantity"])))
+        stated = minor(line, "price", self.currency), Fraction(minor(line, "ssp", self.currency))
+        self.lines[obligation.name] = Line(obligation, *stated, exact(str(line["quantity"])))
         return obligation
 
     def promise(self, lines: Iterable[Mapping[str, Json]], group: str) -> list[Obligation]:
@@ -116,7 +139,7 @@ class Worksheet:
         bundle: Obligation | None = None
         for line in lines:
             obligation = self.new_obligation(line, group)
-            if obligation.distinct:
+            if obligation.distinct or obligation.consumed:
                 created.append(obligation)
             elif bundle is None:
                 bundle = obligation
@@ -129,9 +152,9 @@ class Worksheet:
                 bundle.join_cost(obligation)
         return created
 
-    def allocate(self, created: list[Obligation]) -> None:
-        """Allocate the price of new obligations among them by relative stand-alone selling price."""
-        price = sum(obligation.price for obligation in created)
+    def allocate(self, created: list[Obligation], brought: int = 0) -> None:
+        """Allocate the price of new obligations, and what they bring, among them by stand-alone selling price."""
+        price = brought + sum(obligation.price for obligation in created)
         weights = [obligation.ssp for obligation in created]
         if not any(weights):
             require(price == 0, f"a price of {price} minor units without stand-alone selling prices")
@@ -141,73 +164,62 @@ class Worksheet:
 
     # What happens later
 
-    def renew(self, version: int, body: Mapping[str, Json]) -> None:
+    def renew(self, version: int, on: int, body: Mapping[str, Json]) -> None:
         """Add the lines of a renewal as a contract of their own."""
-        self._require_running()
-        if texts(body, "exercised_options"):
-            raise UnsupportedHistory("the exercise of options")
-        lines = records(body, "lines")
+        self.add_together(f"renewal@{version}", on, records(body, "lines"), texts(body, "exercised_options"))
+        self.treatments.append("SEPARATE_CONTRACT")
+
+    def add_together(self, group: str, on: int, lines: Sequence[Mapping[str, Json]], exercised: Sequence[str]) -> None:
+        """Add lines as a contract of their own, whose price is theirs and what the exercised options had."""
+        self.require_running()
         require(bool(lines), "a renewal without lines")
         names = [text(line, "line_id") for line in lines]
         require(len(set(names)) == len(names) and not set(names) & set(self.lines), "a line id was used before")
         require(all(line.get("distinct", True) for line in lines), "a renewal line that is not distinct")
+        require(len(set(exercised)) == len(exercised), "an option that is exercised twice")
+        rights = [self._open_option(name, on) for name in exercised]
+        brought = sum(right.allocated - right.settled(on) for right in rights)
         trials = [self.trial(line, "") for line in lines]
-        require(any(t.ssp for t in trials) or not any(t.price for t in trials), "a price without SSP")
-        self.allocate(self.promise(lines, f"renewal@{version}"))
-        self.treatments.append("SEPARATE_CONTRACT")
+        price = brought + sum(t.price for t in trials)
+        require(any(t.ssp for t in trials) or not price, "a price without SSP")
+        for right in rights:
+            right.restart(on, 0)
+            right.progress, right.removed = Fraction(1), True
+        self.allocate(self.promise(lines, group), brought)
+
+    def _open_option(self, name: str, on: int) -> Obligation:
+        right = self.line(name).obligation
+        still = right.pattern == "OPTION" and not right.removed and right.progress == 0 and right.end >= on
+        require(still, f"{name} is not an option that is open")
+        return right
 
     def amend(self, version: int, on: int, body: Mapping[str, Json]) -> None:
         """Change the contract."""
-        self._require_running()
-        if texts(body, "exercised_options"):
-            raise UnsupportedHistory("the exercise of options")
-        self.treatments.append(modification.amend(self, version, on, body))
-
-    def terminate(self, on: int, body: Mapping[str, Json]) -> None:
-        """End all service with the day; what is left of the price is earned on it."""
-        self._require_running()
-        ended = [
-            [p if p.unit == "point" else p.cut(on) for p in o.pieces if not (o.lapses_after(on) and p.start > on)]
-            for o in self.obligations
-        ]
-        used = [sum(p.total() for p in o.usage.values()) for o in self.obligations]
-        unearned = [
-            o.allocated - usage - sum(p.total() for p in pieces)
-            for o, pieces, usage in zip(self.obligations, ended, used, strict=True)
-        ]
-        rest = sum(unearned) - minor(body, "refund", self.currency) + minor(body, "fee", self.currency)
-        earned = [
-            0 if o.pattern == "USAGE" else o.allocated - left
-            for o, left in zip(self.obligations, unearned, strict=True)
-        ]
-        require(rest + sum(earned) >= 0, f"the refund is {-rest - sum(earned)} minor units more than the whole price")
-        if rest < 0:
-            shares = split(rest, earned)
-        elif sum(unearned):
-            shares = split(rest, unearned)
-        elif any(unearned):
-            raise UnsupportedHistory("a termination with unearned amounts that cancel out")
-        else:
-            shares = [rest] + [0] * (len(unearned) - 1)
-        for obligation, pieces, share in zip(self.obligations, ended, shares, strict=True):
-            obligation.pieces = [*pieces, point(on, share)] if share else pieces
-            obligation.allocated = obligation.scheduled()
-            obligation.end = min(obligation.end, on)
-        self.terminated_on = on
-        self.treatments.append("TERMINATION")
+        self.require_running()
+        exercised = texts(body, "exercised_options")
+        if not exercised:
+            treatment = modification.amend(self, version, on, body)
+            self.treatments.append(treatment)
+            return
+        alone = not records(body, "changed_lines") and not texts(body, "removed_lines")
+        require(alone, "an exercise of options that changes or removes lines, too")
+        asked = optional_text(body, "requested_treatment")
+        require(asked in {None, "UNDETERMINED", "SEPARATE_CONTRACT"}, f"treatment dispute: {asked} is requested")
+        self.add_together(f"exercise@{version}", on, records(body, "added_lines"), exercised)
+        self.treatments.append("SEPARATE_CONTRACT")
 
     def fulfil(self, on: int, body: Mapping[str, Json]) -> None:
         """Take in progress on a point in time, milestone or option."""
-        self._require_running()
-        obligation = self._line(text(body, "line_id")).obligation
+        self.require_running()
+        obligation = self.line(text(body, "line_id")).obligation
         require(not obligation.removed, f"line {obligation.name} was removed")
         told = {name for name in ("units", "cost_incurred") if branch(body.get(name)) is not None}
         if obligation.pattern in {"UNITS", "COST_TO_COST"}:
-            require(exact(str(body["percent"])) == 0, "progress told by percent")
+            require(exact(str(branch(body.get("percent")) or 0)) == 0, "progress told by percent")
             self._measure(on, text(body, "line_id"), body, told)
             return
         require(not told, f"progress of {obligation.name} is told by {told}")
-        percent = exact(str(body["percent"]))
+        percent = exact(str(branch(body.get("percent")) or 0))
         if obligation.pattern == "MILESTONE":
             require(obligation.progress < percent / 100 <= 1, f"milestone {percent} % is not above the last")
             reached = round(obligation.allocated * percent / 100)
@@ -222,7 +234,7 @@ class Worksheet:
         obligation.progress = percent / 100
 
     def _measure(self, on: int, name: str, body: Mapping[str, Json], told: set[str]) -> None:
-        obligation = self._line(name).obligation
+        obligation = self.line(name).obligation
         assert obligation.promised is not None
         if obligation.pattern == "COST_TO_COST":
             require(told == {"cost_incurred"}, f"progress of {name} is told by {told}")
@@ -236,7 +248,7 @@ class Worksheet:
             return
         require(told == {"units"}, f"progress of {name} is told by {told}")
         units = exact(str(body["units"]))
-        holders = [o for o in self._line(name).obligations() if not o.removed]
+        holders = [o for o in self.line(name).obligations() if not o.removed]
         done = sum((o.done for o in holders), Fraction(0))
         require(done < units <= sum(o.promised or 0 for o in holders), f"{units} units of {name}")
         rest = units - done
@@ -247,28 +259,12 @@ class Worksheet:
                 holder.reach(on, holder.done + taken)
                 rest -= taken
 
-    def use(self, event_id: str, body: Mapping[str, Json]) -> None:
-        """Take in rated usage."""
-        obligation = self._line(text(body, "line_id")).obligation
-        until = day(body, "usage_end")
-        amount = minor(body, "amount", self.currency)
-        require(obligation.pattern == "USAGE", f"line {obligation.name} is no usage line")
-        require(obligation.start <= until <= obligation.end, f"usage outside the term of line {obligation.name}")
-        obligation.usage[event_id] = point(until, amount)
-        obligation.allocated += amount
-
-    def unuse(self, event_id: str) -> None:
-        """Take superseded usage out."""
-        for obligation in self.obligations:
-            if event_id in obligation.usage:
-                obligation.allocated -= obligation.usage.pop(event_id).amount
-
     def change_price(self, on: int, line: str | None, change: int) -> None:
         """Change the transaction price without a change of the promise."""
-        self._require_running()
+        self.require_running()
         if line is not None:
-            obligation = self._line(line).obligation
-            require(obligation.pattern != "USAGE" and not obligation.removed, f"no price of line {line} to change")
+            obligation = self.line(line).obligation
+            require(obligation.takes_price_changes, f"no price of line {line} to change")
             obligation.catch_up(on, change)
             return
         weights = self.sharing()
@@ -280,7 +276,7 @@ class Worksheet:
 
     def sharing(self) -> dict[str, Fraction]:
         """Return who takes part of a price change that names no line, with the weight of each."""
-        sharing = [o for o in self.obligations if o.group == SIGNED and o.pattern != "USAGE" and not o.removed]
+        sharing = [o for o in self.obligations if o.group == SIGNED and o.takes_price_changes]
         sharing = [o for o in sharing if o.name not in self.variable_alone]
         return {o.name: o.ssp * self.bundled.get(o.name, Fraction(1)) for o in sharing}
 
@@ -298,20 +294,18 @@ class Worksheet:
         """Return what each obligation earns in each month; months without are left out."""
         months: dict[tuple[str, int], int] = {}
         for obligation in self.obligations:
-            pieces = obligation.all_pieces()
-            if not pieces:
-                continue
+            days = list(obligation.days())
             before = 0
-            for month in range(month_of(min(p.start for p in pieces)), month_of(max(p.last() for p in pieces)) + 1):
+            for month in range(month_of(min(days)), month_of(max(days)) + 1) if days else ():
                 upto = obligation.earned(last_day(month))
                 if upto != before:
                     months[obligation.name, month] = upto - before
                 before = upto
         return months
 
-    def _line(self, name: str) -> Line:
+    def line(self, name: str) -> Line:
         require(name in self.lines, f"no line {name}")
         return self.lines[name]
 
-    def _require_running(self) -> None:
+    def require_running(self) -> None:
         require(self.terminated_on is None, "the contract is terminated")

@@ -11,7 +11,6 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from streams.records import EstablishContract, RevenueAccepted
-from tests.oracle.obligation import Refused
 from tests.oracle.worksheet import Worksheet
 from tests.revenue.commands import (
     COST,
@@ -29,7 +28,7 @@ from tests.revenue.commands import (
     line,
     terminate,
 )
-from tests.revenue.test_against_batch import STRICTER, agree, enter, json
+from tests.revenue.test_against_batch import STRICTER, agree, json, refusal, told
 
 Drawn = tuple[EstablishContract, list[tuple[str, CommandBody]]]
 
@@ -94,19 +93,10 @@ def test_the_engine_agrees_with_the_independent_calculation_on_units_and_cost(dr
         if not isinstance(answer, RevenueAccepted) and answer.code in STRICTER:
             continue
         version = contract.book.version + (not isinstance(answer, RevenueAccepted))
-        refused = _refused(sheet, at, version, on, body)
+        refused = refusal(sheet, told(at, version, on, body))
         assert bool(refused) != isinstance(answer, RevenueAccepted), (body, answer, refused)
         if not isinstance(answer, RevenueAccepted):
             event(f"both refuse: {answer.code}")
             continue
         event(f"both accept: {answer.treatment}")
         agree(contract, sheet)
-
-
-def _refused(sheet: Worksheet, at: int, version: int, on: str, body: CommandBody) -> str:
-    """Do on the worksheet what a command says; return why an accountant would not, or nothing."""
-    try:
-        enter(sheet, at, version, on, body)
-    except Refused as reason:
-        return str(reason)
-    return ""
