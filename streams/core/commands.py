@@ -90,8 +90,9 @@ def _body(event: CommercialEvent) -> Body | None:
             return EstablishContract(terms=terms)
         case ContractAmended() as change:
             return ModifyContract(change=change)
-        case ContractRenewed(lines=lines, exercised_options=exercised):
-            return ModifyContract(change=ContractAmended(added_lines=lines, exercised_options=exercised), renewal=True)
+        case ContractRenewed(lines=lines, exercised_options=exercised, exercised_parts=parts):
+            change = ContractAmended(added_lines=lines, exercised_options=exercised, exercised_parts=parts)
+            return ModifyContract(change=change, renewal=True)
         case ContractTerminated() as termination:
             return TerminateContract(termination=termination)
         case InvoiceIssued(invoice_id=number, lines=billed):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from streams.core.findings import Findings, Rule
 from streams.core.money import ZERO
 from streams.core.pattern_terms import pattern_faults
-from streams.records import ContractLine, EstimateChanged, LineChange, ObligationFulfilled
+from streams.records import ContractLine, EstimateChanged, LineChange, ObligationFulfilled, OptionExercise
 
 
 def line_terms(found: Findings, here: str, line: ContractLine) -> None:
@@ -90,9 +90,12 @@ def breakage_terms(found: Findings, at: str, body: EstimateChanged) -> None:
         )
 
 
-def exercise_terms(found: Findings, at: str, option_ids: Sequence[str]) -> None:
-    """Check that options are named, each once."""
+def exercise_terms(found: Findings, at: str, option_ids: Sequence[str], parts: Sequence[OptionExercise] = ()) -> None:
+    """Check that options are named, each once, and parts of them by a quantity."""
     places = [(f"{at}/exercised_options/{index}", option_id) for index, option_id in enumerate(option_ids)]
+    for index, part in enumerate(parts):
+        found.positive(f"{at}/exercised_parts/{index}/quantity", part.quantity)
+        places.append((f"{at}/exercised_parts/{index}/option_id", part.option_id))
     for pointer, option_id in places:
         found.identifier(pointer, option_id)
     found.unique(places)

@@ -134,6 +134,7 @@ def _body(found: Findings, event: CommercialEvent) -> None:
                 found.identifier(f"{here}/option_id", option.option_id)
                 found.product_line(f"{here}/product_line", option.product_line)
                 found.not_negative(f"{here}/ssp", option.ssp)
+                found.positive(f"{here}/quantity", option.quantity, "state how much can be exercised, or leave it out")
                 found.exact(f"{here}/ssp", option.ssp, currency)
                 found.ordered(f"{here}/expires_on", event.effective_date, option.expires_on)
             found.unique(
@@ -157,7 +158,7 @@ def _body(found: Findings, event: CommercialEvent) -> None:
             found.unique((f"{at}/lines/{index}/line_id", line.line_id) for index, line in enumerate(body.lines))
             later_lines(found, f"{at}/lines", body.lines)
             no_residual(found, f"{at}/lines", body.lines)
-            exercise_terms(found, at, body.exercised_options)
+            exercise_terms(found, at, body.exercised_options, body.exercised_parts)
         case ContractTerminated():
             found.not_negative(f"{at}/refund", body.refund)
             found.not_negative(f"{at}/fee", body.fee)
@@ -241,7 +242,7 @@ def _amendment(found: Findings, at: str, body: ContractAmended) -> None:
             found.not_negative(f"{here}/quantity", change.quantity)
         if change.end_date is not None:
             found.plausible(f"{here}/end_date", change.end_date)
-    exercise_terms(found, at, body.exercised_options)
+    exercise_terms(found, at, body.exercised_options, body.exercised_parts)
     for index, line_id in enumerate(body.removed_lines):
         found.identifier(f"{at}/removed_lines/{index}", line_id)
     found.unique(

@@ -127,7 +127,7 @@ class Obligation(Struct, frozen=True, omit_defaults=True, kw_only=True):
     recognised: int = 0
     """What the recognition runs have recognised."""
     measure: Measure | None = None
-    """Of UNITS and COST_TO_COST."""
+    """Of UNITS and COST_TO_COST; of an option that is exercised in parts, what was exercised."""
     credits: Credits | None = None
     """Of PREPAID."""
     commitment: tuple[CommittedPeriod, ...] = ()

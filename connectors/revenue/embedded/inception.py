@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.allocation import shares
-from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Doubt, Line, Obligation, Variable
+from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Doubt, Line, Measure, Obligation, Variable
 from connectors.revenue.embedded.collectibility import NEVER
 from connectors.revenue.embedded.commitment import committed, periods_of
 from connectors.revenue.embedded.earning import plan
@@ -227,6 +227,7 @@ def _option(option: MaterialRight, currency: str, legal_entity: str) -> Obligati
         price=0,
         ssp=to_minor_not_negative(option.ssp, currency, f"stand-alone selling price of option {option.option_id}"),
         option=True,
+        measure=None if option.quantity == 1 else Measure(option.quantity),
     )
 
 

@@ -16,7 +16,7 @@ from connectors.revenue.embedded.commitment import without_minimum
 from connectors.revenue.embedded.concession import concede
 from connectors.revenue.embedded.earning import DAY, cut, is_satisfied, plan, planned_kind, total, units
 from connectors.revenue.embedded.inception import allocate, allocation_reason, begin, check_new_ids, promises, used_ids
-from connectors.revenue.embedded.material_right import exercise
+from connectors.revenue.embedded.material_right import exercise, exercises
 from connectors.revenue.embedded.minor_units import common_weights, split, to_amount
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.prepaid import until
@@ -47,7 +47,7 @@ CATCH_UP = AccountingTreatment.CUMULATIVE_CATCH_UP
 
 def modify(book: Book, command: RevenueCommand, body: ModifyContract) -> Outcome:
     """Execute an amendment or a renewal. Raises CommandRefusedError."""
-    if body.renewal or body.change.exercised_options:
+    if body.renewal or exercises(body.change):
         return _renew(book, command, body.change)
     day = command.effective_date
     book, conceded = concede(book, body.change.changed_lines, day)
@@ -104,12 +104,12 @@ def _renew(book: Book, command: RevenueCommand, change: ContractAmended) -> Outc
         )
     check_new_ids([line.line_id for line in change.added_lines], used_ids(book))
     lines, promised = promises(change.added_lines, book.currency, book.legal_entity, book.next_group)
-    exercised = exercise(book, change.exercised_options, command.effective_date)
+    exercised = exercise(book, change, command.effective_date)
     obligations = allocate(promised, book.currency, exercised.amount)
     what = "renewal, a contract of its own (606-10-25-12)"
-    if change.exercised_options:
+    if exercised.names:
         what = (
-            f"exercises {', '.join(change.exercised_options)}: the {to_amount(exercised.amount, book.currency)} "
+            f"exercises {', '.join(exercised.names)}: the {to_amount(exercised.amount, book.currency)} "
             "allocated to it joins the price of what is added (606-10-55-42)"
         )
     renewed = replace(

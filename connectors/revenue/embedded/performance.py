@@ -158,7 +158,7 @@ def record_fulfilment(book: Book, command: RevenueCommand, body: RecordFulfilmen
         for position, after in zip(positions, delivered, strict=True):
             obligations[position] = after
         why = f"{fulfilment.units} units delivered in all (606-10-55-17)"
-    elif before.measure is not None:
+    elif before.measure is not None and not before.option:
         obligations[at] = incur(before, fulfilment, day)
         why = _why_incurred(obligations[at])
     else:

@@ -33,7 +33,7 @@ from streams.records import AccountingTreatment, RecognitionPattern, RevenueComm
 
 def performed(obligation: Obligation, day: dt.date, satisfied: bool) -> tuple[int, int]:
     """Return the progress before a day as numerator and denominator (docs/accounting.md section 5)."""
-    if obligation.measure is not None:
+    if obligation.measure is not None and not obligation.option:
         return performed_share(obligation.measure)
     if obligation.credits is not None:
         return used_share(obligation, day)
