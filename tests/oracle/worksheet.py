@@ -16,6 +16,7 @@ from tests.oracle.earning import point, split
 from tests.oracle.obligation import Line, Obligation, Refused, require
 from tests.oracle.reading import (
     Json,
+    UnsupportedHistory,
     branch,
     day,
     exact,
