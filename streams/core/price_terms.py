@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from streams.core.financing_terms import financing_terms
 from streams.core.findings import Findings, Rule
 from streams.core.money import ZERO
 from streams.records import (
@@ -54,13 +55,7 @@ def price_terms(found: Findings, at: str, body: ContractSigned) -> None:
         _bundle(found, f"{at}/bundles/{index}", bundle, body, lines)
     _residual_lines(found, f"{at}/lines", body.lines)
     if body.financing is not None:
-        found.add(
-            f"{at}/financing",
-            Rule.UNSUPPORTED,
-            "found a financing component, expected none: significant financing (606-10-32-15 to 20) is not supported; "
-            "leave it out where payment and transfer are a year or less apart (606-10-32-18), else account for the "
-            "interest by hand",
-        )
+        financing_terms(found, f"{at}/financing", body, body.financing)
     if body.non_cash:
         found.add(
             f"{at}/non_cash",
@@ -157,7 +152,7 @@ def estimate_terms(found: Findings, at: str, body: EstimateChanged) -> None:
             Rule.ESTIMATE,
             "found a breakage estimate beside a variable consideration, expected one of the two; send two events",
         )
-    _outcomes(found, at, body.outcomes, None)
+    outcome_terms(found, at, body.outcomes, None)
 
 
 def _agreements(found: Findings, at: str, papers: Sequence[Agreement], lines: Sequence[ContractLine]) -> None:
@@ -206,7 +201,7 @@ def _variable(
     found: Findings, here: str, item: VariableConsideration, lines: dict[str, ContractLine], currency: str
 ) -> None:
     found.identifier(f"{here}/variable_id", item.variable_id)
-    _outcomes(found, here, item.outcomes, item.method)
+    outcome_terms(found, here, item.outcomes, item.method)
     if item.highly_probable is not None:
         found.exact(f"{here}/highly_probable", item.highly_probable, currency)
     _relates_to(found, here, item.line_ids, lines)
@@ -270,7 +265,10 @@ def _distinct_periods(found: Findings, at: str, items: Sequence[VariableConsider
         seen.append((line_id, first, last))
 
 
-def _outcomes(found: Findings, here: str, outcomes: Sequence[PossibleOutcome], method: EstimateMethod | None) -> None:
+def outcome_terms(
+    found: Findings, here: str, outcomes: Sequence[PossibleOutcome], method: EstimateMethod | None
+) -> None:
+    """Report outcomes that give no estimate."""
     if not outcomes:
         found.add(f"{here}/outcomes", Rule.NO_LINES, "found no outcome, expected at least one; send what may happen")
         return

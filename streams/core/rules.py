@@ -10,6 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import assert_never
 
+from streams.core.amendment_terms import variable_terms
 from streams.core.collection_terms import collection_terms, signed_in_doubt
 from streams.core.findings import EARLIEST, Findings, Rule, Violation
 from streams.core.performance_terms import (
@@ -233,6 +234,7 @@ def _amendment(found: Findings, at: str, body: ContractAmended) -> None:
     _lines(found, f"{at}/added_lines", body.added_lines, None)
     later_lines(found, f"{at}/added_lines", body.added_lines)
     no_residual(found, f"{at}/added_lines", body.added_lines)
+    variable_terms(found, at, body)
     for index, change in enumerate(body.changed_lines):
         here = f"{at}/changed_lines/{index}"
         found.identifier(f"{here}/line_id", change.line_id)

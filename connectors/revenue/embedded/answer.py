@@ -51,6 +51,7 @@ def answer(outcome: Outcome) -> RevenueAccepted:
         recognised_total=to_amount(book.recognised, currency),
         refund_liability_total=to_amount(book.refund_liability, currency) if book.refund_liability else ZERO,
         variable_included=to_amount(sum(item.included for item in book.variable), currency) if book.variable else ZERO,
+        interest_total=to_amount(book.interest, currency) if book.interest else ZERO,
     )
 
 

@@ -178,6 +178,32 @@ class Doubt(Struct, frozen=True, omit_defaults=True):
     """First day on which it is again."""
 
 
+class Payment(Struct, frozen=True):
+    """What a customer pays of a line that is financed, net of tax."""
+
+    due_on: dt.date
+    amount: int
+
+
+class Financed(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The significant financing component of a line (`financing`)."""
+
+    obligation_id: str
+    rate: Decimal
+    """Effective a year."""
+    transfer_on: dt.date
+    """Day of transfer, or the first of the days over which the line is transferred."""
+    end: dt.date
+    """Last day of transfer."""
+    pattern: RecognitionPattern
+    payments: tuple[Payment, ...]
+    """By day, in order."""
+    price: int = 0
+    """What they are worth as the line is transferred."""
+    stopped_on: dt.date | None = None
+    """Last day that bears interest, of a contract that was terminated before all was transferred."""
+
+
 class LastRun(Struct, frozen=True):
     """The latest period that was run for an entity."""
 
@@ -211,11 +237,19 @@ class Book(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Times in which collection is not probable, in order."""
     refund_liability: int = 0
     """Part of what is billed and not recognised that is expected to go back, as the ledger has it."""
+    financing: Financed | None = None
+    interest: int = 0
+    """Interest of the financing component that the runs have taken in: income above 0, expense below."""
 
     @property
     def recognised(self) -> int:
         """Revenue recognised so far."""
         return sum(obligation.recognised for obligation in self.obligations)
+
+    @property
+    def position(self) -> int:
+        """Contract liability above 0, contract asset below (ASC 606-10-45-1)."""
+        return self.billed - self.recognised - self.interest
 
     @property
     def next_group(self) -> int:

@@ -188,6 +188,7 @@ def _with_recognised(replayed: Book, before: Book) -> Book:
         carried_over(replayed, before),
         obligations=(*kept, *gone),
         runs=before.runs,
+        interest=before.interest,
         reversed_commands=before.reversed_commands,
     )
 

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.allocation import shares
-from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Doubt, Line, Measure, Obligation, Variable
+from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Doubt, Financed, Line, Measure, Obligation, Variable
 from connectors.revenue.embedded.collectibility import NEVER
 from connectors.revenue.embedded.commitment import committed, periods_of
 from connectors.revenue.embedded.earning import plan
+from connectors.revenue.embedded.financing import priced_in_cash
 from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.prepaid import credits_of, granted
@@ -60,6 +61,11 @@ def establish(command: RevenueCommand, body: EstablishContract) -> Outcome:
     check_new_ids([*(line.line_id for line in terms.lines), *(option.option_id for option in terms.options)], ())
     lines, promised = promises(terms.lines, terms.currency, context.legal_entity, SIGNED_CONTRACT)
     promised += [_option(option, terms.currency, context.legal_entity) for option in terms.options]
+    financing: Financed | None = None
+    measured: list[TreatmentDecision] = []
+    if terms.financing is not None:
+        lines, promised, financing, decision = priced_in_cash(terms.financing, lines, promised, terms.currency)
+        measured = [decision]
     variable: tuple[Variable, ...] = ()
     price = sum(line.price for line in lines)
     if is_plain(terms):
@@ -77,6 +83,7 @@ def establish(command: RevenueCommand, body: EstablishContract) -> Outcome:
         ]
         variable = parts.variable
         price += parts.shared + sum(parts.by_line.values()) + sum(period.price for period in parts.periods)
+    decisions = [*measured, *decisions]
     if terms.agreements:
         decisions = [_with_paper(decision, terms) for decision in decisions]
     if not terms.collection_probable:
@@ -93,6 +100,7 @@ def establish(command: RevenueCommand, body: EstablishContract) -> Outcome:
         obligations=tuple(obligations),
         transaction_price=price,
         variable=variable,
+        financing=financing,
         doubts=() if terms.collection_probable else (Doubt(NEVER),),
     )
     return Outcome(book, decisions=tuple(decisions))

@@ -75,7 +75,8 @@ def _exercised(option: Obligation, quantity: Decimal | None, day: dt.date) -> tu
     taken = left if quantity is None else quantity
     if not 0 < taken <= left:
         raise _invalid(
-            f"{taken} of option {option.obligation_id} is exercised on {day}: {left} of {measure.expected} is left; "
+            f"{taken.normalize():f} of option {option.obligation_id} is exercised on {day}: {left.normalize():f} of "
+            f"{measure.expected.normalize():f} is left; "
             "expected more than 0 and at most that. Correct the quantity."
         )
     kept = cut(option.segments, day - DAY)
@@ -91,7 +92,7 @@ def _exercised(option: Obligation, quantity: Decimal | None, day: dt.date) -> tu
         segments=kept + plan(rest, open_ - amount, day),
         measure=replace(measure, done=measure.done + taken),
     )
-    return rest, amount, f"{taken} of {measure.expected} of {option.obligation_id}"
+    return rest, amount, f"{taken.normalize():f} of {measure.expected.normalize():f} of {option.obligation_id}"
 
 
 def _invalid(reason: str) -> CommandRefusedError:

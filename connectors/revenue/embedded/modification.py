@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from connectors.revenue.embedded.amended_price import with_variable
 from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Measure, Obligation
 from connectors.revenue.embedded.commitment import without_minimum
 from connectors.revenue.embedded.concession import concede
@@ -30,7 +31,16 @@ from connectors.revenue.embedded.progress import (
 )
 from connectors.revenue.embedded.promised_before import with_pool
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
-from connectors.revenue.embedded.treatment import Added, Changed, Decided, Removed, combined_obligation, decide
+from connectors.revenue.embedded.treatment import (
+    Added,
+    Changed,
+    Decided,
+    Removed,
+    check_requested,
+    combined_obligation,
+    decide,
+    shared_treatment,
+)
 from streams.records import (
     AccountingTreatment,
     ContractAmended,
@@ -77,19 +87,26 @@ def modify(book: Book, command: RevenueCommand, body: ModifyContract) -> Outcome
     )
     if spread is not None:
         changed_book = with_pool(changed_book, book, *spread)
-    return Outcome(changed_book, _overall(conceded, decided), conceded + decided.decisions)
+    decisions, treatment = decided.decisions, decided.treatment
+    if body.change.variable:
+        added = {item.line.line_id: item.decision.treatment for item in decided.added}
+        changed_book, promised = with_variable(changed_book, body.change.variable, day, added)
+        decisions += promised
+        treatment = shared_treatment(decisions)
+        check_requested(body.change.requested_treatment, treatment, decisions)
+    return Outcome(changed_book, _overall(conceded, treatment), conceded + decisions)
 
 
-def _overall(conceded: tuple[TreatmentDecision, ...], decided: Decided) -> AccountingTreatment:
+def _overall(conceded: tuple[TreatmentDecision, ...], treatment: AccountingTreatment) -> AccountingTreatment:
     if not conceded:
-        return decided.treatment
-    alone = decided.treatment is AccountingTreatment.NOT_A_MODIFICATION
+        return treatment
+    alone = treatment is AccountingTreatment.NOT_A_MODIFICATION
     return AccountingTreatment.PRICE_CHANGE if alone else AccountingTreatment.MIXED
 
 
 def _renew(book: Book, command: RevenueCommand, change: ContractAmended) -> Outcome:
     """Add a new term as a separate contract, allocated among its own lines as at inception."""
-    if change.changed_lines or change.removed_lines or not change.added_lines:
+    if change.changed_lines or change.removed_lines or change.variable or not change.added_lines:
         raise CommandRefusedError(
             RefusalCode.NOTHING_TO_CHANGE,
             f"the renewal or exercise adds {len(change.added_lines)}, changes {len(change.changed_lines)} and removes "

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import Book, LastRun
 from connectors.revenue.embedded.collectibility import recognisable
+from connectors.revenue.embedded.financing import with_interest
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.core.money import period_end, period_of
@@ -43,7 +44,10 @@ def run(book: Book, command: RevenueCommand, body: RunRecognition) -> Outcome:
         if amount:
             recognised.append((obligation.obligation_id, amount))
             obligations[at] = replace(obligation, recognised=obligation.recognised + amount)
+    changed = replace(book, obligations=tuple(obligations))
+    if (book.financing is not None or book.interest) and entity == book.legal_entity:
+        changed = with_interest(changed, last_day)
     runs = (*(done for done in book.runs if done.legal_entity != entity), LastRun(entity, body.period))
     return Outcome(
-        replace(book, obligations=tuple(obligations), runs=runs), rescheduled=False, recognised=tuple(recognised)
+        replace(changed, runs=runs), rescheduled=False, recognised=tuple(recognised)
     )

@@ -100,5 +100,5 @@ def _given_back(book: Book, document: RecordBilling, sign: int) -> tuple[Variabl
 def _standing(book: Book, variable: tuple[Variable, ...]) -> Book:
     """Return the book with what is still to go back, and never more than what is billed and not recognised."""
     back = sum(max(0, item.expected_back - item.given_back) for item in variable if item.refundable)
-    liability = min(back, max(0, book.billed - book.recognised))
+    liability = min(back, max(0, book.position))
     return replace(book, variable=variable, refund_liability=liability)

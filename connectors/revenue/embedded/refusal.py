@@ -57,6 +57,8 @@ class RefusalCode(StrEnum):
     """The variable consideration is not one of the contract."""
     COLLECTION_INVALID = "COLLECTION_INVALID"
     """An assessment of collection contradicts the one before, or what the contract may do while it is in doubt."""
+    FINANCING_INVALID = "FINANCING_INVALID"
+    """A financing component cannot be measured as it is sent, or a change would change what it was measured for."""
     NOT_USAGE = "NOT_USAGE"
     """Usage is reported for a line of another pattern."""
     OUTSIDE_TERM = "OUTSIDE_TERM"

@@ -65,7 +65,7 @@ def price_parts(terms: ContractSigned, lines: Sequence[Line], promised: Sequence
     variable: list[Variable] = []
     decisions: list[TreatmentDecision] = []
     for item in terms.variable:
-        amount, decision = _included(item, terms.currency)
+        amount, decision = included(item, terms.currency)
         decisions.append(decision)
         weights = _weights(item.line_ids, by_id, f"variable consideration {item.variable_id}")
         kept = Variable(
@@ -78,7 +78,7 @@ def price_parts(terms: ContractSigned, lines: Sequence[Line], promised: Sequence
         if item.service_start is not None and item.service_end is not None:
             series = _series(item, by_id, promised)
             term = item.service_start, item.service_end
-            periods.append(_period(item.variable_id, series, term, amount, SIGNED_CONTRACT + 1 + len(periods)))
+            periods.append(series_period(item.variable_id, series, term, amount, SIGNED_CONTRACT + 1 + len(periods)))
             kept = _in_period(kept, periods[-1])
         elif weights:
             _add(by_line, weights, amount)
@@ -111,7 +111,8 @@ def _add(by_line: dict[str, int], weights: Sequence[tuple[str, int]], amount: in
         by_line[line_id] = by_line.get(line_id, 0) + share
 
 
-def _included(item: VariableConsideration, currency: str) -> tuple[int, TreatmentDecision]:
+def included(item: VariableConsideration, currency: str) -> tuple[int, TreatmentDecision]:
+    """Return what of a variable consideration is in the price, and why. Raises CommandRefusedError."""
     what = f"variable consideration {item.variable_id}"
     estimate = estimated(item.outcomes, item.method, currency, what)
     amount = constrained(estimate, item.highly_probable, currency, what)
@@ -188,7 +189,10 @@ def _series(item: VariableConsideration, by_id: Mapping[str, Line], promised: Se
     )
 
 
-def _period(variable_id: str, series: Obligation, term: tuple[dt.date, dt.date], amount: int, group: int) -> Obligation:
+def series_period(
+    variable_id: str, series: Obligation, term: tuple[dt.date, dt.date], amount: int, group: int
+) -> Obligation:
+    """Return the distinct period of a series that a variable consideration belongs to, nothing allocated yet."""
     return Obligation(
         obligation_id=f"{series.line_id}{PERIOD_MARK}{variable_id}",
         line_id=series.line_id,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from connectors.revenue.embedded.amended_price import included_by_line
 from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Obligation
 from connectors.revenue.embedded.commitment import fixed_part
 from connectors.revenue.embedded.earning import DAY, cut, is_satisfied, total
@@ -87,12 +88,13 @@ class Decided:
 
 
 def decide(book: Book, change: ContractAmended, day: dt.date) -> Decided:
-    """Decide the treatment of every item of an amendment. Raises CommandRefusedError."""
+    """Decide the treatment of every item of an amendment but its variable consideration. Raises CommandRefusedError."""
+    besides = included_by_line(change.variable, book.currency) if change.variable else {}
     _check_named_once(change)
     check_new_ids([line.line_id for line in change.added_lines], used_ids(book))
     lines = {line.line_id: line for line in book.lines}
     obligations = {obligation.obligation_id: obligation for obligation in book.obligations}
-    added = tuple(_added(book, line, day) for line in change.added_lines)
+    added = tuple(_added(book, line, day, besides.get(line.line_id, 0)) for line in change.added_lines)
     changed: list[Changed] = []
     for terms in change.changed_lines:
         line = lines.get(terms.line_id)
@@ -101,17 +103,23 @@ def decide(book: Book, change: ContractAmended, day: dt.date) -> Decided:
         changed.append(_changed(book, terms, line, obligations[line.obligation_id], day))
     removed, removals = _removed(book, change.removed_lines, lines, obligations, day)
     decisions = (*(item.decision for item in added), *(item.decision for item in changed), *removals)
+    treatment = shared_treatment(decisions)
+    if not change.variable:
+        check_requested(change.requested_treatment, treatment, decisions)
+    return Decided(added, tuple(changed), tuple(removed), decisions, treatment)
+
+
+def shared_treatment(decisions: Sequence[TreatmentDecision]) -> AccountingTreatment:
+    """Return the treatment that all items share, or MIXED; an item that changes nothing does not count."""
     treatments = {decision.treatment for decision in decisions}
     if len(treatments) > 1:
         treatments.discard(AccountingTreatment.NOT_A_MODIFICATION)
-    treatment = treatments.pop() if len(treatments) == 1 else AccountingTreatment.MIXED
-    _check_requested(change.requested_treatment, treatment, decisions)
-    return Decided(added, tuple(changed), tuple(removed), decisions, treatment)
+    return treatments.pop() if len(treatments) == 1 else AccountingTreatment.MIXED
 
 
 def _check_named_once(change: ContractAmended) -> None:
     named = [*(item.line_id for item in change.changed_lines), *change.removed_lines]
-    if not named and not change.added_lines:
+    if not named and not change.added_lines and not change.variable:
         raise CommandRefusedError(
             RefusalCode.NOTHING_TO_CHANGE,
             "the amendment adds, changes and removes nothing; expected at least one line. Send what was agreed.",
@@ -123,9 +131,10 @@ def _check_named_once(change: ContractAmended) -> None:
         )
 
 
-def _check_requested(
+def check_requested(
     requested: AccountingTreatment | None, found: AccountingTreatment, decisions: Sequence[TreatmentDecision]
 ) -> None:
+    """Refuse a treatment that is asked for against the facts. Raises CommandRefusedError."""
     if requested in (None, AccountingTreatment.UNDETERMINED, found):
         return
     facts = "; ".join(f"{decision.line_id} {decision.treatment}: {decision.reason}" for decision in decisions)
@@ -140,10 +149,11 @@ def _decision(line_id: str, treatment: AccountingTreatment, reason: str) -> Trea
     return TreatmentDecision(line_id=line_id, treatment=treatment, reason=reason)
 
 
-def _added(book: Book, line: ContractLine, day: dt.date) -> Added:
+def _added(book: Book, line: ContractLine, day: dt.date, besides: int) -> Added:
     price, ssp = priced(line, book.currency)
     usage = line.pattern in METERED and not price
-    amounts = f"price {to_amount(price, book.currency)}, SSP {to_amount(ssp, book.currency)}"
+    variable = f" and variable {to_amount(besides, book.currency)}" if besides else ""
+    amounts = f"price {to_amount(price, book.currency)}{variable}, SSP {to_amount(ssp, book.currency)}"
     if usage:
         treatment = AccountingTreatment.SEPARATE_CONTRACT
         reason = "usage added, priced as used: distinct at its stand-alone selling price (606-10-25-12)"
@@ -162,7 +172,7 @@ def _added(book: Book, line: ContractLine, day: dt.date) -> Added:
                 f"line {line.line_id} is added as not distinct and contract {book.contract_id} has no obligation in "
                 "force that is not distinct. Send the line as distinct, or as part of a renewal.",
             )
-    elif price == ssp:
+    elif price + besides == ssp:
         treatment = AccountingTreatment.SEPARATE_CONTRACT
         reason = f"added, distinct, {amounts}: at its stand-alone selling price (606-10-25-12)"
     else:
