@@ -1149,6 +1149,9 @@ class ReverseTransaction(Struct, frozen=True, kw_only=True, gc=False, tag_field=
     """The command that is undone."""
     reason: str
     """Why."""
+    replacement: UsageRated | None = None
+    """Rated usage that takes the place of what is undone, and is recorded right after: with it the line must not have
+    less than nothing rated; null: none."""
 
 
 class RunRecognition(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.RunRecognition"):
