@@ -35,6 +35,7 @@ from tests.revenue.commands import (
     line,
     months,
     recognition,
+    renew,
     terminate,
     undo,
     usage,
@@ -209,6 +210,7 @@ def test_a_correction_that_a_later_command_cannot_stand_on_names_that_command() 
 def test_a_correction_must_be_of_the_same_kind_version_entity_and_currency() -> None:
     contract = amended_in_april()
     assert refused(contract, "c2", terminate("0"), "2026-04-01").code == RefusalCode.CORRECTION_INVALID
+    assert refused(contract, "c2", renew(line("R", "1")), "2026-04-01").code == RefusalCode.CORRECTION_INVALID
     assert refused(contract, "c1", establish(line("L1", "1"), currency="EUR"), "2026-01-01").code == (
         RefusalCode.CORRECTION_INVALID
     )

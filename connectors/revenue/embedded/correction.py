@@ -120,7 +120,7 @@ def in_force(contract_id: str, accepted: Iterable[RevenueCommand]) -> dict[str, 
 
 
 def _check_fits(book: Book, target: RevenueCommand, command: RevenueCommand) -> None:
-    found, expected = type(command.body).__name__, type(target.body).__name__
+    found, expected = _kind(command), _kind(target)
     if found != expected:
         raise CommandRefusedError(
             RefusalCode.CORRECTION_INVALID,
@@ -142,6 +142,11 @@ def _check_fits(book: Book, target: RevenueCommand, command: RevenueCommand) -> 
                 f"contract {book.contract_id} would be of {found} and its books are of {book.legal_entity} in "
                 f"{book.currency}; expected no change of them. Terminate the contract and sign a new one.",
             )
+
+
+def _kind(command: RevenueCommand) -> str:
+    renews = isinstance(command.body, ModifyContract) and command.body.renewal
+    return "ModifyContract that renews" if renews else type(command.body).__name__
 
 
 def _replay(
