@@ -159,6 +159,7 @@ def _contract(contract: Contract, world: World, revenue: MemoryRevenuePlatform) 
         "billed": _amount(contract.billed, currency),
         "recognised": _amount(contract.recognised, currency),
         "refund_liability": _amount(contract.refund_liability, currency),
+        "interest": _amount(contract.interest, currency),
         "variable_included": _amount(_variable_included(acks), currency),
         "pricing": [_pricing(ack) for ack in acks if _prices(ack, world)],
         "modifications": [_modification(ack) for ack in acks if _modifies(ack, world)],

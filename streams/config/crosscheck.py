@@ -34,6 +34,8 @@ _TYPE_OF_PURPOSE = {
     "intercompany_payable": AccountType.LIABILITY,
     "fx_gain": AccountType.REVENUE,
     "fx_loss": AccountType.EXPENSE,
+    "interest_income": AccountType.REVENUE,
+    "interest_expense": AccountType.EXPENSE,
 }
 
 

@@ -101,6 +101,8 @@ class PurposeAccounts(FileModel):
     intercompany_payable: Name = Field(description="account of what is owed to another entity; a liability")
     fx_gain: Name = Field(description="account of exchange gains; a revenue account")
     fx_loss: Name = Field(description="account of exchange losses; an expense account")
+    interest_income: Name = Field(description="account of interest on what customers pay later; a revenue account")
+    interest_expense: Name = Field(description="account of interest on what customers pay earlier; an expense account")
 
 
 class PostingRulesFile(FileModel):
@@ -230,6 +232,9 @@ class PoliciesFile(FileModel):
     approvals: ApprovalsEntry = Field(description="what waits for an approver")
     variance_tolerance: Amount = Field(description="difference, in the currency's unit, up to which systems tie out")
     bounds: BoundsEntry = Field(description="limits of everything that can grow")
+    financing_expedient: bool = Field(
+        default=True, description="whether financing components of a year or less are left out (606-10-32-18)"
+    )
 
 
 class ExchangeRatesFile(FileModel):

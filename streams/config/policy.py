@@ -136,6 +136,8 @@ def _policy(
             intercompany_payable=rules.accounts.intercompany_payable,
             fx_gain=rules.accounts.fx_gain,
             fx_loss=rules.accounts.fx_loss,
+            interest_income=rules.accounts.interest_income,
+            interest_expense=rules.accounts.interest_expense,
             revenue=dict(rules.revenue),
             tax_payable={name: entry.account for name, entry in tax.jurisdictions.items()},
         ),
@@ -156,6 +158,7 @@ def _policy(
             seen_for=dt.timedelta(days=bounds.seen_for_days),
         ),
         rates=_rates(rates),
+        financing_expedient=policies.financing_expedient,
     )
 
 

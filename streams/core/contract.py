@@ -143,6 +143,8 @@ class Contract(Struct, gc=False, frozen=True, omit_defaults=True):
     recognised: Decimal = ZERO
     refund_liability: Decimal = ZERO
     """Part of a position above 0 that is expected to go back to the customer, as the revenue platform last told it."""
+    interest: Decimal = ZERO
+    """Interest on a financing component, as the revenue platform last told it: income above 0, expense below."""
     entities: tuple[str, ...] = ()
     """Entities that contract or perform, as far as events have named them. Answers do not add any: which period events
     reach the contract must not depend on when an answer comes."""
@@ -165,7 +167,7 @@ class Contract(Struct, gc=False, frozen=True, omit_defaults=True):
     @property
     def position(self) -> Decimal:
         """Net contract position: above 0 a contract liability, below 0 a contract asset (ASC 606-10-45-1)."""
-        return self.billed - self.recognised
+        return self.billed - self.recognised - self.interest
 
     @property
     def state(self) -> ContractState:

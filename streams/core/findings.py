@@ -56,6 +56,7 @@ class Rule(StrEnum):
     ALLOCATION = "allocation"
     ESTIMATE = "estimate"
     COLLECTION = "collection"
+    FINANCING = "financing"
     UNSUPPORTED = "unsupported"
 
 

@@ -72,6 +72,19 @@ def of_run(
     return carried, journals
 
 
+def of_interest(contract: Contract, lines: Lines, policy: Policy, day: dt.date) -> tuple[Carried | None, Lines]:
+    """Return what is carried after interest, and its lines at the closing rate. Raises RateMissing.
+
+    Interest adds to contract liability or asset at that rate; what it reduces goes at its carrying amount.
+    """
+    functional = policy.foreign(contract.currency, contract.legal_entity)
+    if not functional:
+        return contract.carried, lines
+    closing = _table(contract, functional, policy, day)()
+    before = contract.carried or Carried()
+    return fx.document(before, lines, policy.accounts, functional, closing, invoice_id="", day=day)
+
+
 def of_refund_liability(contract: Contract, lines: Lines, policy: Policy, day: dt.date) -> tuple[Carried | None, Lines]:
     """Return what is carried after a move between contract and refund liability, and its lines. Raises RateMissing."""
     functional = policy.foreign(contract.currency, contract.legal_entity)

@@ -94,6 +94,17 @@ def refund_liability(accounts: PostingAccounts, change: Decimal) -> Lines:
     return _balanced([_debit(accounts.contract_liability, change), _credit(accounts.refund_liability, change)])
 
 
+def interest(accounts: PostingAccounts, position: Decimal, before: Decimal, after: Decimal) -> Lines:
+    """Return the lines for interest that went from one total to another: income above 0, expense below.
+
+    Income moves the position down, expense up; a contract's interest so far is one or the other (606-10-32-20).
+    """
+    expense = max(-before, ZERO) - max(-after, ZERO)
+    income = max(after, ZERO) - max(before, ZERO)
+    journal = _position_debit(accounts, position, after - before)
+    return _balanced([*journal, _debit(accounts.interest_expense, -expense), _credit(accounts.interest_income, income)])
+
+
 def netted(lines: Iterable[JournalLine]) -> Lines:
     """Return one line for each account and dimension, debits less credits; what nets to zero is left out."""
     totals: dict[tuple[str, str, str, str], tuple[Decimal, Decimal]] = {}

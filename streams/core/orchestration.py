@@ -48,6 +48,7 @@ from streams.core.decision import (
     TimePassed,
 )
 from streams.core.erp_answers import erp_answered
+from streams.core.financing_terms import by_policy
 from streams.core.journals import MappingMissing
 from streams.core.money import ZERO
 from streams.core.operators import asked
@@ -82,6 +83,7 @@ from streams.records import (
     ContractTerminated,
     CreditIssued,
     ErpPosting,
+    EstablishContract,
     InvoiceIssued,
     PaymentReceived,
     PeriodClosed,
@@ -284,6 +286,8 @@ def _send(turn: Turn, event: CommercialEvent, day: dt.date) -> None:
     command = revenue_command(turn.contract.contract_id, event)
     if command is not None and isinstance(command.body, RunRecognition):
         command = replace(command, body=dated(command.body, turn.policy.calendar(event.context.legal_entity)))
+    elif command is not None and isinstance(command.body, EstablishContract):
+        command = by_policy(command, turn.policy)
     remember(turn, event)
     start(turn, InFlight(event=event, command=command, posting_date=day, sent_at=turn.at))
 
@@ -387,6 +391,8 @@ def _accepted(turn: Turn, step: InFlight) -> None:
         turn.change(recognised=turn.contract.recognised + sum((part.amount for part in answer.recognised), ZERO))
         if answer.refund_liability_total != turn.contract.refund_liability:
             turn.change(refund_liability=answer.refund_liability_total)
+        if answer.interest_total != turn.contract.interest:
+            turn.change(interest=answer.interest_total)
     turn.change(billed=turn.contract.billed + billed_by(step))
     creates = changes_version(event) and event.context.contract_version > turn.contract.version
     if creates and step.reverses is None:

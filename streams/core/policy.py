@@ -59,6 +59,10 @@ class PostingAccounts:
     fx_gain: str
     """Realised and unrealised exchange gains."""
     fx_loss: str
+    interest_income: str
+    """Of a financing component, where the customer pays after the transfer (section 18)."""
+    interest_expense: str
+    """The same, where it pays before."""
     revenue: Mapping[str, str]
     """Product line to account."""
     tax_payable: Mapping[str, str]
@@ -118,6 +122,8 @@ class Policy:
     """Absolute difference, in the currency's unit, up to which two systems still tie out."""
     bounds: Bounds
     rates: ExchangeRates
+    financing_expedient: bool = True
+    """Whether a financing component of a year or less is left out (ASC 606-10-32-18)."""
 
     def foreign(self, currency: str, legal_entity: str) -> str:
         """Return the functional currency of an entity where it is another than this one; else ''."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from streams.core import journals
 from streams.core.contract import Contract, InFlight
-from streams.core.foreign import of_document, of_refund_liability, of_run, remeasured
+from streams.core.foreign import of_document, of_interest, of_refund_liability, of_run, remeasured
 from streams.core.fx import Carried
 from streams.core.ids import command_id
 from streams.core.journals import Lines
@@ -102,10 +102,17 @@ def _run(contract: Contract, step: InFlight, policy: Policy) -> Released:
     """Revenue of the period by entity, then the remeasurement of what the closing entity holds in foreign currency."""
     recognised = step.answer.recognised if isinstance(step.answer, RevenueAccepted) else ()
     entity = contract.legal_entity
-    earned = journals.recognition(policy.accounts, contract.position, entity, recognised)
+    total = step.answer.interest_total if isinstance(step.answer, RevenueAccepted) else ZERO
+    accreted = replace(contract, interest=total) if total != contract.interest else contract
+    earned = journals.recognition(policy.accounts, accreted.position, entity, recognised)
 
     def journal(before: Contract) -> tuple[Carried | None, dict[str, Lines]]:
-        return of_run(before, earned, policy, step.posting_date)
+        if accreted is contract:
+            return of_run(before, earned, policy, step.posting_date)
+        interest = journals.interest(policy.accounts, contract.position, contract.interest, total)
+        carried, lines = of_interest(before, interest, policy, step.posting_date)
+        carried, by_entity = of_run(replace(before, carried=carried), earned, policy, step.posting_date)
+        return carried, {**by_entity, entity: journals.netted((*lines, *by_entity.get(entity, ())))}
 
     carried, by_entity = _with_refund_liability(contract, step, policy, journal)
     released = [

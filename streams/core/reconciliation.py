@@ -65,6 +65,8 @@ class Tie(Struct, frozen=True, omit_defaults=True):
     receivable: Decimal = ZERO
     revenue_billed: Decimal = ZERO
     revenue_recognised: Amounts = {}
+    revenue_interest: Decimal = ZERO
+    """Of a financing component: income above 0, expense below."""
     erp: Amounts = {}
     functional: dict[str, tuple[Decimal, Decimal]] = {}
     """Debits and credits in functional currency that the ERP booked, by entity whose functional currency is another."""
@@ -191,6 +193,7 @@ def recognised(tie: Tie, answer: RevenueAccepted, context: Context, at: dt.datet
         currency=tie.currency or answer.currency,
         revenue_billed=answer.billed_total,
         revenue_recognised=by_entity,
+        revenue_interest=answer.interest_total,
         revenue_answers=tie.revenue_answers + 1,
         changed_at=at,
     )
@@ -229,7 +232,7 @@ def compare(tie: Tie, accounts: PostingAccounts) -> list[Comparison]:
             ReconciledMeasure.CONTRACT_POSITION,
             entity,
             REVENUE,
-            tie.revenue_billed - total_recognised,
+            tie.revenue_billed - total_recognised - tie.revenue_interest,
             ERP,
             -_held(tie.erp, entity, {accounts.contract_liability, accounts.contract_asset, accounts.refund_liability}),
         ),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from streams.core.commands import correcting_command, reversal_command
 from streams.core.contract import Document, InFlight, PendingPosting, changes_version, invoice_key, transaction_key
+from streams.core.financing_terms import by_policy
 from streams.core.journals import net_of
 from streams.core.money import ZERO
 from streams.core.turn import Turn
@@ -58,7 +59,7 @@ def correct(turn: Turn, event: CommercialEvent, superseded: Document, day: dt.da
     have corrected.
     """
     standing = _standing(turn, superseded)
-    command = correcting_command(turn.contract.contract_id, event, standing.event)
+    command = by_policy(correcting_command(turn.contract.contract_id, event, standing.event), turn.policy)
     for document in (superseded, standing):
         void(turn, document)
     remember(turn, event)

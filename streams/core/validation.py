@@ -15,7 +15,10 @@ def invalid_answer(answer: object) -> str | None:
     """
     if not isinstance(answer, RevenueAccepted):
         return None
-    back, position = answer.refund_liability_total, answer.billed_total - answer.recognised_total
+    back, position = (
+        answer.refund_liability_total,
+        answer.billed_total - answer.recognised_total - answer.interest_total,
+    )
     if back and not ZERO <= back <= max(position, ZERO):
         return f"the refund liability is {back}, expected 0 to {position}, what is billed and not recognised"
     if not answer.allocations:

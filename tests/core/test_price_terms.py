@@ -185,16 +185,6 @@ def test_a_line_names_no_paper_where_none_is_combined() -> None:
     ]
 
 
-def test_significant_financing_is_refused_and_not_ignored() -> None:
-    financing = {
-        "annual_rate": "0.1",
-        "transfer_on": "2026-01-01",
-        "line_id": "L1",
-        "payments": [{"due_on": "2028-01-01", "amount": "121"}],
-    }
-    assert signed(financing=financing) == [(f"{AT}/financing", "unsupported")]
-
-
 def test_consideration_that_is_not_cash_is_refused() -> None:
     assert signed(non_cash="10") == [(f"{AT}/non_cash", "unsupported")]
 

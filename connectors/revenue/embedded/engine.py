@@ -18,6 +18,7 @@ from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.breakage import revise_breakage
 from connectors.revenue.embedded.collectibility import assess
 from connectors.revenue.embedded.correction import correct, is_replayed, take_back
+from connectors.revenue.embedded.financing import before_financed, check_untouched
 from connectors.revenue.embedded.inception import establish
 from connectors.revenue.embedded.modification import modify
 from connectors.revenue.embedded.outcome import Outcome
@@ -68,6 +69,15 @@ def recognise(
 
 
 def _execute(book: Book | None, command: RevenueCommand, earlier: Mapping[str, RevenueCommand]) -> Outcome:
+    if book is None or book.financing is None:
+        return _executed(book, command, earlier)
+    ready = before_financed(book, command)
+    outcome = _executed(ready, command, earlier)
+    check_untouched(ready, outcome.book)
+    return outcome
+
+
+def _executed(book: Book | None, command: RevenueCommand, earlier: Mapping[str, RevenueCommand]) -> Outcome:
     body = command.body
     contract_id = command.context.contract_id
     if isinstance(body, EstablishContract):

@@ -11,7 +11,17 @@ from collections.abc import Collection, Iterable, Sequence
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.allocation import shares
-from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Doubt, Financed, Line, Measure, Obligation, Variable
+from connectors.revenue.embedded.book import (
+    METERED,
+    SIGNED_CONTRACT,
+    Book,
+    Doubt,
+    Financed,
+    Line,
+    Measure,
+    Obligation,
+    Variable,
+)
 from connectors.revenue.embedded.collectibility import NEVER
 from connectors.revenue.embedded.commitment import committed, periods_of
 from connectors.revenue.embedded.earning import plan
@@ -83,7 +93,8 @@ def establish(command: RevenueCommand, body: EstablishContract) -> Outcome:
         ]
         variable = parts.variable
         price += parts.shared + sum(parts.by_line.values()) + sum(period.price for period in parts.periods)
-    decisions = [*measured, *decisions]
+    if measured:
+        decisions = measured + decisions
     if terms.agreements:
         decisions = [_with_paper(decision, terms) for decision in decisions]
     if not terms.collection_probable:

@@ -48,6 +48,4 @@ def run(book: Book, command: RevenueCommand, body: RunRecognition) -> Outcome:
     if (book.financing is not None or book.interest) and entity == book.legal_entity:
         changed = with_interest(changed, last_day)
     runs = (*(done for done in book.runs if done.legal_entity != entity), LastRun(entity, body.period))
-    return Outcome(
-        replace(changed, runs=runs), rescheduled=False, recognised=tuple(recognised)
-    )
+    return Outcome(replace(changed, runs=runs), rescheduled=False, recognised=tuple(recognised))

@@ -15,6 +15,8 @@ ACCOUNTS = {
     "contract asset": "1200",
     "contract liability": "2100",
     "refund liability": "2400",
+    "interest income": "4800",
+    "interest expense": "7800",
 }
 
 
