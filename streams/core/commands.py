@@ -69,7 +69,9 @@ def reversal_command(
     reversed_command = revenue_command(contract_id, reverses)
     if reversed_command is None:
         return None
-    body = ReverseTransaction(reverses_command_id=reversed_command.command_id, reason=reason)
+    corrects = event.event_id != reverses.event_id
+    replacement = event.body if corrects and isinstance(event.body, UsageRated) else None
+    body = ReverseTransaction(reverses_command_id=reversed_command.command_id, reason=reason, replacement=replacement)
     return _command(contract_id, event, body, reverses.event_id)
 
 

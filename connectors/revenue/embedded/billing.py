@@ -14,7 +14,7 @@ from connectors.revenue.embedded.as_invoiced import earn_invoiced, earns_as_invo
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.minor_units import to_minor, to_minor_not_negative
 from connectors.revenue.embedded.outcome import Outcome
-from connectors.revenue.embedded.performance import with_usage
+from connectors.revenue.embedded.performance import check_still_rated, with_usage
 from connectors.revenue.embedded.price_change import change_price, unknown_line
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.records import (
@@ -82,7 +82,9 @@ def reverse(book: Book, body: ReverseTransaction, earlier: Mapping[str, RevenueC
             reason=f"usage of {usage.amount} on {usage.usage_end} is taken back ({body.reason}) (606-10-32-40)",
         )
         amount = to_minor(usage.amount, book.currency, "usage")
-        return Outcome(with_usage(marked, usage, amount, back=True), decisions=(decision,))
+        taken_back = with_usage(marked, usage, amount, back=True)
+        check_still_rated(taken_back, usage, body.replacement)
+        return Outcome(taken_back, decisions=(decision,))
     raise CommandRefusedError(
         RefusalCode.NOT_REVERSIBLE,
         f"command {target} is a {type(original).__name__}; expected one that creates no version of the contract. "

@@ -68,6 +68,11 @@ def used_in_period(obligation: Obligation, day: dt.date) -> int:
     return sum(number for it in obligation.commitment if it.start <= day <= it.end for _, number in it.used)
 
 
+def same_period(obligation: Obligation, day: dt.date, other: dt.date) -> bool:
+    """Tell whether two days are in one period of a minimum."""
+    return any(it.start <= day <= it.end and it.start <= other <= it.end for it in obligation.commitment)
+
+
 def without_minimum(obligation: Obligation, last_day: dt.date) -> tuple[CommittedPeriod, ...]:
     """Return the periods of a line that ends on a day: those not over have no minimum any more.
 

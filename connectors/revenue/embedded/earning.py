@@ -140,6 +140,13 @@ def plan(obligation: Obligation, amount: int, first_day: dt.date | None = None) 
     return (Segment(kind, start, obligation.end, amount),)
 
 
+def first_use(obligation: Obligation, day: dt.date) -> dt.date:
+    """Return the day on which what was performed on a day is earned: a thing, not before the customer can use it."""
+    if obligation.pattern is RecognitionPattern.POINT_IN_TIME and not obligation.option:
+        return max(day, obligation.start)
+    return day
+
+
 def is_satisfied(obligation: Obligation, day: dt.date) -> bool:
     """Tell whether nothing remained to be performed at the start of a day (docs/accounting.md section 5)."""
     if obligation.removed_on is not None or obligation.progress == 100:

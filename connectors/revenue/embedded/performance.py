@@ -11,8 +11,8 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import Book, Obligation
-from connectors.revenue.embedded.commitment import count, used_in_period
-from connectors.revenue.embedded.earning import DAY, cut, earned_by, total, with_point
+from connectors.revenue.embedded.commitment import count, same_period, used_in_period
+from connectors.revenue.embedded.earning import DAY, cut, earned_by, first_use, total, with_point
 from connectors.revenue.embedded.minor_units import divide, to_amount, to_minor
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.prepaid import draw, left
@@ -85,6 +85,31 @@ def _check_rated(after: Obligation, usage: UsageRated, currency: str) -> None:
             f"usage of line {usage.line_id} is re-rated by {usage.amount}, which leaves {to_amount(rated, currency)} "
             f"rated{' in its period' if after.commitment else ''}; expected 0 or more to remain. "
             "Correct the amount, or supersede the usage that was rated wrongly.",
+        )
+
+
+def check_still_rated(after: Book, taken_back: UsageRated, replacement: UsageRated | None) -> None:
+    """Refuse to take back usage, with what takes its place, below a re-rating that came later.
+
+    Raises CommandRefusedError where less than nothing would be rated: in all, or in the period of a minimum.
+    """
+    line = after.obligations[_position(after, taken_back.line_id)]
+    if line.credits is not None:
+        return
+    rated = used_in_period(line, taken_back.usage_end) if line.commitment else line.allocated
+    if (
+        replacement is not None
+        and replacement.line_id == taken_back.line_id
+        and (not line.commitment or same_period(line, taken_back.usage_end, replacement.usage_end))
+    ):
+        rated += to_minor(replacement.amount, after.currency, f"usage of line {replacement.line_id}")
+    if rated < 0:
+        raise CommandRefusedError(
+            RefusalCode.AMOUNT_INVALID,
+            f"usage of {taken_back.amount} of line {taken_back.line_id} on {taken_back.usage_end} is taken back"
+            f"{'' if replacement is None else f' for {replacement.amount}'}, which leaves "
+            f"{to_amount(rated, after.currency)} rated{' in its period' if line.commitment else ''} after what was "
+            "re-rated later; expected 0 or more to remain. Supersede the re-rating first.",
         )
 
 
@@ -170,7 +195,7 @@ def record_fulfilment(book: Book, command: RevenueCommand, body: RecordFulfilmen
     decision = TreatmentDecision(
         line_id=fulfilment.line_id,
         treatment=AccountingTreatment.NOT_A_MODIFICATION,
-        reason=f"{why}; {to_amount(earned, book.currency)} is earned on {day}",
+        reason=f"{why}; {to_amount(earned, book.currency)} is earned on {first_use(before, day)}",
     )
     return Outcome(replace(book, obligations=tuple(obligations)), decisions=(decision,))
 
@@ -219,7 +244,8 @@ def _performed(before: Obligation, fulfilment: ObligationFulfilled, day: dt.date
         why = "control passed (606-10-25-30)"
     above, below = fulfilment.percent.as_integer_ratio()
     earned = divide(before.allocated * above, below * 100) - total(segments)
-    return replace(before, segments=with_point(segments, day, earned), progress=fulfilment.percent), why
+    segments = with_point(segments, first_use(before, day), earned)
+    return replace(before, segments=segments, progress=fulfilment.percent), why
 
 
 def _check_progress(obligation: Obligation, percent: Decimal) -> None:

@@ -16,6 +16,7 @@ from connectors.revenue.embedded.earning import (
     DAY,
     cut,
     elapsed,
+    first_use,
     is_satisfied,
     plan,
     planned_kind,
@@ -62,7 +63,7 @@ def catch_up(obligation: Obligation, delta: int, day: dt.date, satisfied: bool) 
     share = divide(delta * above, below)
     planned = planned_kind(obligation) is not None and not satisfied
     segments = cut(obligation.segments, day - DAY) if planned else obligation.segments
-    segments = with_point(segments, day, share)
+    segments = with_point(segments, first_use(obligation, day), share)
     if planned:
         segments += plan(obligation, allocated - total(segments), day)
     return settled(replace(obligation, allocated=allocated, segments=segments))
@@ -110,7 +111,8 @@ def change_price(
                 treatment=AccountingTreatment.PRICE_CHANGE,
                 reason=f"{cause}: {to_amount(delta, book.currency)} on {obligations[at].obligation_id}, of which "
                 f"{to_amount(divide(delta * above, below), book.currency)} for the "
-                f"{Decimal(divide(10000 * above, below)).scaleb(-2)} % performed is earned on {day} "
+                f"{Decimal(divide(10000 * above, below)).scaleb(-2)} % performed is earned on "
+                f"{first_use(obligations[at], day)} "
                 "(606-10-32-42 to 45)",
             )
         )

@@ -62,3 +62,17 @@ def test_royalties_with_a_guaranteed_minimum_a_year_are_the_greater_of_both() ->
     told = Told().sign(line("ROYALTY", "USAGE", "10000", end_date="2027-12-31", commitment_months=12))
     told.use("2026-06-30", "ROYALTY", "6000").use("2026-12-31", "ROYALTY", "9000")
     assert told.run().months("ROYALTY") == {"2026-06": "6000.00", "2026-12": "9000.00", "2027-12": "10000.00"}
+
+
+def test_59_a_licence_that_is_handed_over_early_is_earned_when_its_period_begins() -> None:
+    """Contract and code in December, the right to use from January on: nothing is revenue in December (55-58C)."""
+    told = Told().sign(line("RECORDING", "POINT_IN_TIME", "240000", end_date="2027-12-31"), on="2025-12-10")
+    told.tell("ObligationFulfilled", "2025-12-15", line_id="RECORDING", percent="100")
+    result = told.close("2025-12", "2026-01").run()
+    assert result.months("RECORDING") == {"2026-01": "240000.00"}
+    assert [posting["period"] for posting in told.document()["postings"]] == ["2026-01"]
+    # A discount that is agreed before the period begins is no revenue of December either.
+    told = Told().sign(line("RECORDING", "POINT_IN_TIME", "240000", end_date="2027-12-31"), on="2025-12-10")
+    told.tell("ObligationFulfilled", "2025-12-15", line_id="RECORDING", percent="100")
+    told.tell("EstimateChanged", "2025-12-20", line_id="RECORDING", price_change="-40000")
+    assert told.run().months("RECORDING") == {"2026-01": "200000.00"}
