@@ -42,6 +42,11 @@ class Books:
         return frozenset({self.accounts.fx_gain, self.accounts.fx_loss})
 
     @property
+    def interest_accounts(self) -> frozenset[str]:
+        """Interest of financing components."""
+        return frozenset({self.accounts.interest_income, self.accounts.interest_expense})
+
+    @property
     def revenue_accounts(self) -> frozenset[str]:
         """The revenue accounts of all product lines."""
         return frozenset(self.accounts.revenue.values())

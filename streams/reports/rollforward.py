@@ -17,7 +17,7 @@ from streams.reports.question import Books, Scope, check, refuse_product_line
 
 _COLUMNS = (
     *named("entity", "currency", "period"),
-    *named("opening", "billed", "recognised", "adjustments", "fx", "closing", "difference", amount=True),
+    *named("opening", "billed", "recognised", "interest", "adjustments", "fx", "closing", "difference", amount=True),
 )
 _BOOK = (Dimension.ENTITY, Dimension.CURRENCY, Dimension.PERIOD, Dimension.ACCOUNT)
 _Cell = tuple[str, str, str]
@@ -28,16 +28,21 @@ _Cell = tuple[str, str, str]
 class _Moves:
     billed: Decimal = ZERO
     recognised: Decimal = ZERO
+    interest: Decimal = ZERO
     adjustments: Decimal = ZERO
     fx: Decimal = ZERO
 
     @property
+    def columns(self) -> tuple[Decimal, ...]:
+        return self.billed, self.recognised, self.interest, self.adjustments, self.fx
+
+    @property
     def total(self) -> Decimal:
-        return self.billed + self.recognised + self.adjustments + self.fx
+        return sum(self.columns, ZERO)
 
 
 def rollforward(books: Books, scope: Scope) -> Report:
-    """Return opening, billed, recognised, adjustments, FX and closing by entity, currency and period.
+    """Return opening, billed, recognised, interest, adjustments, FX and closing by entity, currency and period.
 
     A liability is positive, an asset negative. Raises QuestionRefused.
     """
@@ -58,7 +63,7 @@ def rollforward(books: Books, scope: Scope) -> Report:
             closing = opening + moved.total
             difference = closing - balance
             if scope.first_period is None or period >= scope.first_period:
-                amounts = (opening, moved.billed, moved.recognised, moved.adjustments, moved.fx, closing, difference)
+                amounts = (opening, *moved.columns, closing, difference)
                 rows.append((entity, currency, period, *(quantize(amount, currency) for amount in amounts)))
                 if difference:
                     differences.append(_differs(entity, currency, period, closing, balance))
@@ -72,7 +77,8 @@ def rollforward(books: Books, scope: Scope) -> Report:
         totals=totals_by_currency(_COLUMNS, rows, leave_out=("opening", "closing", "difference")),
         notes=(
             "Billed: invoices less credit notes, without tax. A negative balance is a contract asset.",
-            "Adjustments: journals that take others back, and whatever is neither billed, recognised nor FX.",
+            "Interest: of financing components; expense raises the balance, income lowers it.",
+            "Adjustments: journals that take others back, and whatever is none of the others.",
         ),
         differences=tuple(differences),
     )
@@ -96,6 +102,8 @@ def _add(moves: _Moves, movement: Movement, books: Books) -> None:
         moves.billed += movement.amount
     elif movement.account in books.revenue_accounts or movement.account == accounts.intercompany_payable:
         moves.recognised += movement.amount
+    elif movement.account in books.interest_accounts:
+        moves.interest += movement.amount
     elif movement.account in books.exchange_accounts:
         moves.fx += movement.amount
     else:

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from streams.core.money import ZERO
 from streams.records import (
     Allocation,
     AuditAction,
@@ -128,6 +129,12 @@ class ContractHistory:
         """The last acceptance that stated allocation and schedule; later ones left them unchanged."""
         answers = [ack.body for ack in self.of(RevenueAck) if isinstance(ack.body, RevenueAccepted)]
         return next((answer for answer in reversed(answers) if answer.allocations), None)
+
+    @property
+    def interest(self) -> Decimal:
+        """Interest of a financing component as the revenue platform last told it: income above 0, expense below."""
+        answers = [ack.body for ack in self.of(RevenueAck) if isinstance(ack.body, RevenueAccepted)]
+        return answers[-1].interest_total if answers else ZERO
 
     @property
     def allocations(self) -> tuple[Allocation, ...]:

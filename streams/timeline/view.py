@@ -49,7 +49,7 @@ def status_lines(history: ContractHistory) -> RenderableType | None:
     status = history.status
     if status is None:
         return Text(f"{history.contract_id}: captured, not yet seen by orchestration")
-    position = status.billed - status.recognised
+    position = status.billed - status.recognised - history.interest
     kind = "contract liability" if position > 0 else "contract asset" if position < 0 else "contract position"
     amounts = (("billed", status.billed), ("recognised", status.recognised), (kind, abs(position)))
     text = Text.assemble(

@@ -61,7 +61,7 @@ def test_the_waterfall_and_remaining_obligations_agree_on_what_is_left(demo_book
 def test_the_rollforward_closes_at_the_netted_positions(demo_books: Books) -> None:
     closing: dict[object, Decimal] = {}
     for row in rollforward(demo_books, EVERYTHING).rows:
-        closing[row[0]] = row[8]  # type: ignore[assignment]
+        closing[row[0]] = row[9]  # type: ignore[assignment]
     netted: defaultdict[object, Decimal] = defaultdict(Decimal)
     for row in positions(demo_books, EVERYTHING).rows:
         netted[row[0]] += row[5] - row[6]  # type: ignore[operator]

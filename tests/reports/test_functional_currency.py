@@ -57,16 +57,16 @@ def test_exchange_differences_on_the_contract_asset_are_a_movement_of_their_own(
     report = rollforward(books(ledger), FUNCTIONAL)
     assert report.differences == ()
     assert {row[1] for row in report.rows} == {"EUR"}
-    fx = [Decimal(str(row[7])) for row in report.rows]
+    fx = [Decimal(str(row[8])) for row in report.rows]
     assert any(fx)
-    assert [str(row[7]) for row in rollforward(books(ledger), Scope()).rows] == ["0.00"] * len(fx)
+    assert [str(row[8]) for row in rollforward(books(ledger), Scope()).rows] == ["0.00"] * len(fx)
 
 
 def test_the_rollforward_closes_at_the_position_in_either_currency(ledger: LedgerBooks) -> None:
     for scope in (Scope(), FUNCTIONAL):
         (position,) = positions(books(ledger), Scope(functional=scope.functional, contract_id="C1")).rows
         net = Decimal(str(position[5])) - Decimal(str(position[6]))
-        assert rollforward(books(ledger), scope).rows[-1][8] == net
+        assert rollforward(books(ledger), scope).rows[-1][9] == net
 
 
 def test_every_balance_is_explained_in_either_currency(ledger: LedgerBooks) -> None:
