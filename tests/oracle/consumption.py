@@ -61,7 +61,7 @@ class Credits:
     end: int
     by_quantity: bool
     breakage: list[tuple[int, Fraction]]
-    """From a day on, the part that is expected never to be used; the one told last holds."""
+    """From a day on until the next, the part that is expected never to be used; of one day the one told last first."""
     amounts: list[tuple[int, int]] = field(default_factory=list)
     """From a day on, what more is allocated."""
     uses: dict[str, tuple[int, Fraction]] = field(default_factory=dict)
@@ -74,8 +74,8 @@ class Credits:
     def _by_use(self, by: int) -> int:
         allocated = sum(amount for day, amount in self.amounts if day <= by)
         used = sum((credit for day, credit in self.uses.values() if day <= by), Fraction(0))
-        never = next(share for day, share in reversed(self.breakage) if day <= by)
-        return min(allocated, round(allocated * used / (self.face * (1 - never))))
+        _, never = max((it for it in self.breakage if it[0] <= by), key=lambda it: it[0])
+        return round(allocated * min(used / (self.face * (1 - never)), Fraction(1)))
 
     def earned(self, by: int) -> int:
         """Return what is earned by the end of the day: by use, and on the last day all of it."""

@@ -18,7 +18,7 @@ def terminate(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> None:
     """End all service with the day; what is left of the price is earned on it."""
     sheet.require_running()
     ended = [
-        [p if p.unit == "point" else p.cut(on) for p in o.pieces if not (o.lapses_after(on) and p.start > on)]
+        [p if p.unit == "point" else p.cut(on) for p in o.pieces if not (o.planned(p) and p.start > on)]
         for o in sheet.obligations
     ]
     meters = [copy.deepcopy(o.meter) for o in sheet.obligations]

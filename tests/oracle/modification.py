@@ -174,7 +174,7 @@ def _classify(sheet: Worksheet, on: int, change: Mapping[str, Json]) -> Change:
         require(price_delta == 0 and ssp_delta == 0, f"the price or SSP of {obligation.name} does not change")
         fixed = quantity == line.quantity if obligation.pattern == "PREPAID" else end == obligation.end
         require(fixed or obligation.unpriced, f"the quantity of credits, or the end of a minimum, {obligation.name}")
-        treatment = "PROSPECTIVE"
+        treatment = "CUMULATIVE_CATCH_UP" if obligation.satisfied(on) else "PROSPECTIVE"
     elif obligation.pattern == "UNITS" and obligation.satisfied(on) and quantity > line.quantity:
         at_ssp = end == obligation.end and price_delta == ssp_delta and price_delta > 0
         treatment = "SEPARATE_CONTRACT" if at_ssp else "PROSPECTIVE"
@@ -345,6 +345,8 @@ def _write_change(on: int, change: Change) -> None:
     obligation.price += change.price_delta
     obligation.ssp += change.ssp_delta
     obligation.promise_now(change.promised)
+    if obligation.consumed and change.treatment == "CUMULATIVE_CATCH_UP":
+        return
     if change.treatment == "CUMULATIVE_CATCH_UP":
         obligation.catch_up(on, change.price_delta, change.end)
     else:

@@ -92,10 +92,6 @@ class Obligation:
         metered = 0 if self.meter is None else self.meter.total()
         return metered + sum(piece.total() for piece in self.all_pieces())
 
-    def lapses_after(self, day: int) -> bool:
-        """Whether this is an option that is still open after the day."""
-        return self.pattern == "OPTION" and self.progress == 0 and self.end > day
-
     def satisfied(self, on: int) -> bool:
         """Whether nothing is left to do from the day on."""
         if self.progress == 1:
@@ -108,10 +104,13 @@ class Obligation:
             return self.done > 0
         return self.pattern == "MILESTONE" and 0 < self.progress < 1
 
+    def planned(self, piece: Piece) -> bool:
+        """Whether a piece is what an option earns on its expiry if it is not exercised; other points are facts."""
+        return self.pattern == "OPTION" and self.progress == 0 and piece.start == self.end
+
     def cut_pieces(self, day: int) -> list[Piece]:
         """Return the pieces ended with the day; points are facts and stand, except that of an option still open."""
-        open_option = self.pattern == "OPTION" and self.progress == 0
-        ended = (p if p.unit == "point" and not open_option else p.cut(day) for p in self.pieces)
+        ended = (p if p.unit == "point" and not self.planned(p) else p.cut(day) for p in self.pieces)
         return [piece for piece in ended if piece.total()]
 
     def settled(self, on: int) -> int:

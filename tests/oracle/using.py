@@ -93,4 +93,5 @@ def expect_breakage(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> None
     if not isinstance(meter, Credits) or obligation.removed:
         raise Refused(f"line {obligation.name} has no credits whose breakage can be estimated")
     require(0 <= share < 1, f"breakage of {share}")
-    meter.breakage.append((on, share))
+    require(on <= meter.end, f"credits {obligation.name} have expired")
+    meter.breakage.insert(0, (on, share))

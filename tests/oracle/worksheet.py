@@ -185,12 +185,12 @@ class Worksheet:
         require(any(t.ssp for t in trials) or not price, "a price without SSP")
         for right in rights:
             right.restart(on, 0)
-            right.progress, right.removed = Fraction(1), True
+            right.progress = Fraction(1)
         self.allocate(self.promise(lines, group), brought)
 
     def _open_option(self, name: str, on: int) -> Obligation:
         right = self.line(name).obligation
-        still = right.pattern == "OPTION" and not right.removed and right.progress == 0 and right.end >= on
+        still = right.pattern == "OPTION" and right.progress == 0 and right.end >= on
         require(still, f"{name} is not an option that is open")
         return right
 

@@ -6,6 +6,7 @@ the same history and compares what each accepts, allocates and schedules.
 
 from __future__ import annotations
 
+import os
 from typing import cast
 
 import msgspec
@@ -42,6 +43,9 @@ from tests.revenue.commands import (
     terminate,
 )
 from tests.revenue.histories import histories
+
+EXAMPLES = int(os.environ.get("TIEOUT_EXAMPLES", "400"))
+"""How many histories each of the comparisons with the calculation draws; TIEOUT_EXAMPLES=20000 takes minutes."""
 
 STRICTER = {
     RefusalCode.NEGATIVE_PRICE,
@@ -125,7 +129,7 @@ INCREMENT_BESIDE_AN_ADDED_LINE: tuple[EstablishContract, list[tuple[str, Command
 lines that the same amendment adds."""
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @example(INCREMENT_BESIDE_AN_ADDED_LINE)
 @given(histories())
 def test_the_engine_agrees_with_the_independent_calculation(

@@ -28,7 +28,7 @@ from tests.revenue.commands import (
     line,
     terminate,
 )
-from tests.revenue.test_against_batch import STRICTER, agree, json, refusal, told
+from tests.revenue.test_against_batch import EXAMPLES, STRICTER, agree, json, refusal, told
 
 Drawn = tuple[EstablishContract, list[tuple[str, CommandBody]]]
 
@@ -80,7 +80,7 @@ def measured(draw: st.DrawFn) -> Drawn:
     return signed, history
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(measured())
 def test_the_engine_agrees_with_the_independent_calculation_on_units_and_cost(drawn: Drawn) -> None:
     signed, history = drawn
