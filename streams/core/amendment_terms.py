@@ -31,8 +31,8 @@ def _item(found: Findings, here: str, item: VariableConsideration) -> None:
         found.add(
             f"{here}/line_ids",
             Rule.ALLOCATION,
-            f"found {', '.join(item.line_ids) or 'none'}, expected one line: what an amendment adds belongs to one of its "
-            "lines from then on; send a variable consideration for each",
+            f"found {', '.join(item.line_ids) or 'none'}, expected one line: what an amendment adds belongs to one "
+            "line from then on; send a variable consideration for each",
         )
     if item.refundable:
         found.add(

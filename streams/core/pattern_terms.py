@@ -12,6 +12,7 @@ from streams.core.service_periods import service_periods
 from streams.records import ContractLine, RecognitionPattern
 
 _ALONE = frozenset({RecognitionPattern.UNITS, RecognitionPattern.PREPAID, RecognitionPattern.AS_INVOICED})
+_METERED = frozenset({RecognitionPattern.USAGE, RecognitionPattern.AS_INVOICED})
 _ZERO = Decimal(0)
 
 Fault = tuple[str, str]
@@ -53,6 +54,21 @@ def pattern_faults(line: ContractLine) -> list[Fault]:
         case _:
             pass
     return faults
+
+
+def is_combined(line: ContractLine) -> bool:
+    """Tell whether a line shares its obligation with the other lines that are not distinct; usage never does."""
+    return not line.distinct and line.pattern not in _METERED
+
+
+def joining_fault(line: ContractLine, joined: str, pattern: RecognitionPattern) -> str:
+    """Return what is wrong with the pattern of a line that is performed with another one; nothing where it is alike."""
+    if line.pattern is pattern:
+        return ""
+    return (
+        f"found {line.pattern}, expected {pattern} like line {joined!r}: lines that are not distinct are one promise, "
+        "performed and measured as one (606-10-25-21, 25-32); give them one pattern, or send this one as distinct"
+    )
 
 
 def _misplaced(line: ContractLine) -> list[Fault]:

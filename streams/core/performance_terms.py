@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from streams.core.findings import Findings, Rule
 from streams.core.money import ZERO
-from streams.core.pattern_terms import pattern_faults
+from streams.core.pattern_terms import is_combined, joining_fault, pattern_faults
 from streams.records import ContractLine, EstimateChanged, LineChange, ObligationFulfilled, OptionExercise
 
 
@@ -18,6 +18,17 @@ def line_terms(found: Findings, here: str, line: ContractLine) -> None:
     """Check that a line has what its pattern needs, and nothing that has no meaning with it."""
     for field, detail in pattern_faults(line):
         found.add(f"{here}/{field}", Rule.PATTERN, detail)
+
+
+def combined_terms(found: Findings, at: str, lines: Sequence[ContractLine]) -> None:
+    """Check that lines which are one promise are recognised in one way."""
+    first = next((line for line in lines if is_combined(line)), None)
+    if first is None:
+        return
+    for index, line in enumerate(lines):
+        fault = joining_fault(line, first.line_id, first.pattern) if is_combined(line) else ""
+        if fault:
+            found.add(f"{at}/{index}/pattern", Rule.PATTERN, fault)
 
 
 def change_terms(found: Findings, here: str, change: LineChange) -> None:

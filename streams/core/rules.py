@@ -16,11 +16,12 @@ from streams.core.findings import EARLIEST, Findings, Rule, Violation
 from streams.core.performance_terms import (
     breakage_terms,
     change_terms,
+    combined_terms,
     exercise_terms,
     fulfilment_terms,
     line_terms,
 )
-from streams.core.period_terms import period_terms
+from streams.core.period_terms import not_ahead, period_terms
 from streams.core.policy import Policy
 from streams.core.price_terms import estimate_terms, later_lines, no_residual, price_terms
 from streams.core.rate_terms import rate_terms
@@ -194,6 +195,8 @@ def _body(found: Findings, event: CommercialEvent) -> None:
             collection_terms(found, at, body)
         case PeriodOpened() | PeriodClosed():
             period_terms(found, at, event.context.legal_entity, body)
+            if isinstance(body, PeriodClosed):
+                not_ahead(found, at, event, body)
         case _:
             assert_never(body)
 
@@ -221,6 +224,7 @@ def _lines(found: Findings, at: str, lines: tuple[ContractLine, ...], currency: 
         line_terms(found, here, line)
         if line.legal_entity is not None:
             found.entity(f"{here}/legal_entity", line.legal_entity)
+    combined_terms(found, at, lines)
 
 
 def _priced(found: Findings, here: str, price: Decimal, ssp: Decimal, currency: str | None) -> None:

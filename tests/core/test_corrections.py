@@ -149,7 +149,7 @@ def test_a_correction_whose_replacement_is_refused_ends_as_an_exception_though_i
 
 
 def test_a_correction_whose_reversal_is_refused_takes_no_effect_and_what_it_corrects_stands() -> None:
-    """A price reduction cannot be taken back (docs/accounting.md section 10): replacing it would count it twice."""
+    """Replacing a price reduction that the revenue platform does not take back would count it twice."""
     desk = Desk().sign()
     desk.arrive(event("bill", invoice("I1", billed("1200.00"))))
     reduction = credit("C1", billed("120.00"), of="I1", effect=CreditEffect.PRICE_REDUCTION)
@@ -157,6 +157,7 @@ def test_a_correction_whose_reversal_is_refused_takes_no_effect_and_what_it_corr
     desk.settle()
     smaller = credit("C2", billed("100.00"), of="I1", effect=CreditEffect.PRICE_REDUCTION)
     desk.arrive(event("fix", smaller, supersedes="T-cut"))
+    desk.answer(desk.commands[-1], NO)
     desk.arrive(event("pay", payment("P1", "I1", "1080.00")))
     desk.settle()
     assert (desk.status("cut"), desk.status("fix"), desk.status("pay")) == (POSTED, EXCEPTION, POSTED)
@@ -174,12 +175,28 @@ def test_a_posting_that_waits_for_an_operator_still_waits_when_its_reversal_is_r
     held = desk.postings[-1]
     desk.book(held, NOT_BALANCED)
     desk.ask(OperatorAction.REVERSE, "T-cut")
+    desk.answer(desk.commands[-1], NO)
     desk.settle()
     assert [pending.held for pending in desk.contract.postings] == [True]
     desk.ask(OperatorAction.RETRY, held.command_id)
     desk.book(held)
     assert balances(desk) == amounts(a1100="1080", a2100="-1080")
     assert desk.contract.postings == ()
+
+
+def test_an_operator_takes_back_a_price_reduction() -> None:
+    """It cannot be unspread: the revenue platform replays the contract without it (docs/accounting.md 16.1)."""
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1", billed("1200.00"))))
+    desk.arrive(event("cut", credit("C1", billed("120.00"), of="I1", effect=CreditEffect.PRICE_REDUCTION)))
+    desk.settle()
+    desk.ask(OperatorAction.REVERSE, "T-cut")
+    desk.settle()
+    assert desk.status("cut") is COMPENSATED
+    assert balances(desk) == amounts(a1100="1200", a2100="-1200")
+    position = desk.revenue.position(desk.contract.contract_id)
+    assert position is not None
+    assert position.transaction_price == 1200
 
 
 # --- revenue recognition refuses

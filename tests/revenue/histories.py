@@ -8,6 +8,7 @@ from decimal import Decimal
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from streams.core.pattern_terms import is_combined
 from streams.records import (
     ConsiderationPayable,
     ContractLine,
@@ -82,7 +83,7 @@ def lines(draw: st.DrawFn, line_id: str, first: dt.date = FIRST, distinct: bool 
 @st.composite
 def contracts(draw: st.DrawFn) -> EstablishContract:
     """Draw a signed contract."""
-    signed = [draw(lines(f"L{number}")) for number in range(draw(st.integers(1, 3)))]
+    signed = _together([draw(lines(f"L{number}")) for number in range(draw(st.integers(1, 3)))])
     options = []
     if draw(st.integers(0, 4)) == 0:
         ssp = line("x", draw(amounts)).ssp
@@ -91,6 +92,17 @@ def contracts(draw: st.DrawFn) -> EstablishContract:
         )
     established = establish(*signed, currency=draw(st.sampled_from(["USD", "JPY", "BHD"])), options=options)
     return draw(_price_terms(established)) if draw(st.integers(0, 2)) == 0 else established
+
+
+def _together(drawn: list[ContractLine]) -> list[ContractLine]:
+    """Give lines that are not distinct the pattern of the first of them: they are one promise."""
+    first = next((item for item in drawn if is_combined(item)), None)
+    if first is None:
+        return drawn
+    return [
+        replace(item, pattern=first.pattern, expected_cost=first.expected_cost) if is_combined(item) else item
+        for item in drawn
+    ]
 
 
 @st.composite

@@ -223,7 +223,7 @@ def test_lines_that_are_not_distinct_go_together() -> None:
     contract.do(
         establish(
             line("A", "1200", pattern=MONTHLY, distinct=False),
-            line("B", "600", pattern=POINT, distinct=False),
+            line("B", "600", pattern=MONTHLY, distinct=False),
             line("C", "100", pattern=POINT),
         )
     )

@@ -32,7 +32,7 @@ from connectors.revenue.embedded.prepaid import credits_of, granted
 from connectors.revenue.embedded.progress import measure_joined, measure_of
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from connectors.revenue.embedded.transaction_price import PriceParts, is_plain, price_parts
-from streams.core.pattern_terms import pattern_faults
+from streams.core.pattern_terms import is_combined, joining_fault, pattern_faults
 from streams.core.service_periods import service_periods
 from streams.records import (
     AccountingTreatment,
@@ -188,9 +188,11 @@ def priced(line: ContractLine, currency: str) -> tuple[int, int]:
     return price, ssp
 
 
-def is_combined(line: ContractLine) -> bool:
-    """Tell whether a line shares its obligation with the other lines that are not distinct; usage never does."""
-    return not line.distinct and line.pattern not in METERED
+def check_joins(line: ContractLine, joined: Obligation) -> None:
+    """Refuse a line that is one promise with others and recognised in another way. Raises CommandRefusedError."""
+    fault = joining_fault(line, joined.line_id, joined.pattern)
+    if fault:
+        raise CommandRefusedError(RefusalCode.PATTERN_INVALID, f"pattern of line {line.line_id}: {fault}.")
 
 
 def promises(
@@ -204,6 +206,7 @@ def promises(
         price, ssp = priced(line, currency)
         if combined is not None and is_combined(line):
             first = obligations[combined]
+            check_joins(line, first)
             obligations[combined] = replace(
                 first, price=first.price + price, ssp=first.ssp + ssp, measure=measure_joined(first, line)
             )

@@ -32,16 +32,9 @@ def measure_of(line: ContractLine) -> Measure | None:
 
 
 def measure_joined(obligation: Obligation, line: ContractLine) -> Measure | None:
-    """Return the measure of an obligation that a line joins which is not distinct. Raises CommandRefusedError."""
-    if line.expected_cost is None:
+    """Return the measure of an obligation that a line of the same pattern joins: their costs add up."""
+    if obligation.measure is None or line.expected_cost is None:
         return obligation.measure
-    if obligation.pattern is not RecognitionPattern.COST_TO_COST or obligation.measure is None:
-        raise CommandRefusedError(
-            RefusalCode.PATTERN_INVALID,
-            f"line {line.line_id} has an expected cost and is recognised like {obligation.obligation_id}, the first "
-            f"that is not distinct, which has pattern {obligation.pattern}; expected COST_TO_COST. Give that line the "
-            "pattern, or leave the cost out.",
-        )
     return replace(obligation.measure, expected=obligation.measure.expected + line.expected_cost)
 
 

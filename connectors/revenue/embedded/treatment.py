@@ -14,11 +14,12 @@ from connectors.revenue.embedded.amended_price import included_by_line
 from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Obligation
 from connectors.revenue.embedded.commitment import fixed_part
 from connectors.revenue.embedded.earning import DAY, cut, is_satisfied, total
-from connectors.revenue.embedded.inception import check_new_ids, is_combined, priced, used_ids
+from connectors.revenue.embedded.inception import check_joins, check_new_ids, priced, used_ids
 from connectors.revenue.embedded.minor_units import divide, to_amount, to_minor_not_negative
 from connectors.revenue.embedded.price_change import unknown_line
 from connectors.revenue.embedded.progress import in_progress, performed_share
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.core.pattern_terms import is_combined
 from streams.records import (
     AccountingTreatment,
     ContractAmended,
@@ -166,12 +167,14 @@ def _added(book: Book, line: ContractLine, day: dt.date, besides: int) -> Added:
     elif is_combined(line):
         treatment = AccountingTreatment.CUMULATIVE_CATCH_UP
         reason = f"added, {amounts}, not distinct: joins the partly satisfied obligation (606-10-25-13(b))"
-        if combined_obligation(book) is None:
+        joined = combined_obligation(book)
+        if joined is None:
             raise CommandRefusedError(
                 RefusalCode.NO_COMBINED_OBLIGATION,
                 f"line {line.line_id} is added as not distinct and contract {book.contract_id} has no obligation in "
                 "force that is not distinct. Send the line as distinct, or as part of a renewal.",
             )
+        check_joins(line, joined)
     elif price + besides == ssp:
         treatment = AccountingTreatment.SEPARATE_CONTRACT
         reason = f"added, distinct, {amounts}: at its stand-alone selling price (606-10-25-12)"

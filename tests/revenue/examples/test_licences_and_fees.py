@@ -33,7 +33,7 @@ def test_44_like_a_warranty_that_is_a_service_is_earned_over_its_time_after_the_
 def test_53_a_fee_for_setting_up_is_part_of_the_price_of_the_service() -> None:
     """Setting up transfers nothing to the customer: its fee, a line of SSP 0 or not distinct, is earned by time."""
     service = line("SERVICE", "RATABLE_MONTHLY", "1200")
-    for setup in (line("SETUP", "POINT_IN_TIME", "120", ssp="0"), line("SETUP", "POINT_IN_TIME", "120")):
+    for setup in (line("SETUP", "POINT_IN_TIME", "120", ssp="0"), line("SETUP", "RATABLE_MONTHLY", "120")):
         together = setup["ssp"] == "120"
         lines = [item | {"distinct": False} for item in (service, setup)] if together else [service, setup]
         result = Told().sign(*lines).run()
