@@ -136,8 +136,8 @@ def _of_the_line(
         raise _refused(
             RefusalCode.ALLOCATION_INVALID,
             f"variable consideration {item.variable_id} is of line {own.line_id}, of which "
-            f"{measure.done.normalize():f} units are delivered; expected one of which none is. Add a line for the units "
-            "that it is for, or send an EstimateChanged with price_change where it is for all of them.",
+            f"{measure.done.normalize():f} units are delivered; expected one of which none is. Add a line for the "
+            "units that it is for, or send an EstimateChanged with price_change where it is for all of them.",
         )
     satisfied = is_satisfied(own, day)
     changed = catch_up(own, amount, day, satisfied)
