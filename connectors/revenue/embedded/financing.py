@@ -189,7 +189,7 @@ def _reason(component: Financed, currency: str) -> str:
     kind = "interest income" if interest > 0 else "interest expense"
     over = "on" if component.end == component.transfer_on else "from"
     return (
-        f"significant financing at {component.rate * 100:f} % a year: payments of {to_amount(whole, currency)} are "
+        f"significant financing at {(component.rate * 100).normalize():f} % a year: payments of {to_amount(whole, currency)} are "
         f"worth {to_amount(component.price, currency)} as the line is transferred {over} {component.transfer_on}; "
         f"{to_amount(abs(interest), currency)} is {kind}, apart from revenue (606-10-32-15 to 20)"
     )
