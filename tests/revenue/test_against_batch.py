@@ -32,13 +32,16 @@ from tests.oracle.reading import Json, UnsupportedHistory, day_number, period_of
 from tests.oracle.replay import Accepted, enter
 from tests.oracle.worksheet import Worksheet
 from tests.revenue.commands import (
+    POINT,
     USAGE,
     CommandBody,
     Contract,
     amend,
     change,
+    credit,
     establish,
     estimate,
+    fulfil,
     line,
     terminate,
 )
@@ -129,8 +132,21 @@ INCREMENT_BESIDE_AN_ADDED_LINE: tuple[EstablishContract, list[tuple[str, Command
 lines that the same amendment adds."""
 
 
+REFUND_BELOW_THE_PRICE: tuple[EstablishContract, list[tuple[str, CommandBody]]] = (
+    establish(line("L0", "100"), line("L1", "1000", pattern=POINT)),
+    [
+        ("2026-01-01", fulfil("L1")),
+        ("2026-01-01", credit("CN", reduces_price=True, L1="1099")),
+        ("2026-01-01", terminate("50")),
+    ],
+)
+"""Found once: a refund that is less than what is unearned, and leaves a price below 0, since more is taken off what was
+earned than was earned: refused."""
+
+
 @settings(max_examples=EXAMPLES, deadline=None)
 @example(INCREMENT_BESIDE_AN_ADDED_LINE)
+@example(REFUND_BELOW_THE_PRICE)
 @given(histories())
 def test_the_engine_agrees_with_the_independent_calculation(
     drawn: tuple[EstablishContract, list[tuple[str, CommandBody]]],

@@ -41,7 +41,7 @@ def terminate(book: Book, command: RevenueCommand, body: TerminateContract) -> O
         f"plus fee {to_amount(fee, currency)}"
     )
     earned = [0 if _metered(obligation) else total(obligation.segments) for obligation in ended]
-    if retained < 0 and retained + sum(earned) < 0:
+    if retained + sum(earned) < 0:
         raise CommandRefusedError(
             RefusalCode.REFUND_OVER_PRICE,
             f"{facts} is {to_amount(retained, currency)} after {day}, more than the {to_amount(sum(earned), currency)} "
