@@ -201,6 +201,7 @@ class Account:
             if target in self.books.documents:
                 self.books.strike_out(target, self.sheet)
             self._take_in(told)
+            using.require_rated(self.sheet)
         except Refused:
             self.sheet, self.books, self.accepted = before, books, accepted
             raise

@@ -64,6 +64,8 @@ class Credits:
     """From a day on until the next, the part that is expected never to be used; of one day the one told last first."""
     amounts: list[tuple[int, int]] = field(default_factory=list)
     """From a day on, what more is allocated."""
+    late: list[tuple[int, int]] = field(default_factory=list)
+    """What was allocated after the term was over, earned on its day."""
     uses: dict[str, tuple[int, Fraction]] = field(default_factory=dict)
     stopped: bool = False
 
@@ -75,13 +77,16 @@ class Credits:
         allocated = sum(amount for day, amount in self.amounts if day <= by)
         used = sum((credit for day, credit in self.uses.values() if day <= by), Fraction(0))
         _, never = max((it for it in self.breakage if it[0] <= by), key=lambda it: it[0])
-        return round(allocated * min(used / (self.face * (1 - never)), Fraction(1)))
+        return round(allocated * min(used / (self.face * (1 - never)), Fraction(1))) + self._late(by)
+
+    def _late(self, by: int) -> int:
+        return sum(amount for day, amount in self.late if day <= by)
 
     def earned(self, by: int) -> int:
         """Return what is earned by the end of the day: by use, and on the last day all of it."""
         if self.stopped or by < self.end:
             return self._by_use(by)
-        return sum(amount for day, amount in self.amounts if day <= by)
+        return sum(amount for _, amount in self.amounts) + self._late(by)
 
     def total(self) -> int:
         """Return all of the allocation, or what was used when this has been stopped."""
@@ -99,11 +104,14 @@ class Credits:
         """Return the days of use, of new estimates and amounts, and the last of the term."""
         yield self.end
         yield from (day for day, _ in self.uses.values())
-        yield from (day for day, _ in [*self.breakage, *self.amounts] if day != _ALWAYS)
+        yield from (day for day, _ in [*self.breakage, *self.amounts, *self.late] if day != _ALWAYS)
 
     def give(self, amount: int, on: int) -> None:
         """Allocate a further amount from a day on; the first counts for all days."""
-        self.amounts.append((on if self.amounts else _ALWAYS, amount))
+        if self.amounts and on > self.end:
+            self.late.append((on, amount))
+        else:
+            self.amounts.append((on if self.amounts else _ALWAYS, amount))
 
     def names(self) -> Iterator[str]:
         """Return the names of all uses."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tests.oracle.consumption import Credits, Minimum
 from tests.oracle.earning import part, split
-from tests.oracle.obligation import Line, Obligation, require
+from tests.oracle.obligation import Line, Obligation, Refused, require
 from tests.oracle.reading import Json, branch, day_number, exact, minor, optional_text, records, text, texts
 from tests.oracle.terms import Spread
 
@@ -121,16 +121,16 @@ def _sort(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> Sorted:
         name = text(line, "line_id")
         require(name not in sheet.lines and name not in named, f"line {name} was used before")
         named.add(name)
-        sheet.trial(line, SIGNED)
+        trial = sheet.trial(line, SIGNED)
         price, ssp = minor(line, "price", sheet.currency), minor(line, "ssp", sheet.currency)
         if text(line, "pattern") in {"USAGE", "AS_INVOICED"}:
             require(price == ssp, f"line {name} is not at its SSP")
             items.separate.append(line)
         elif line.get("distinct", True) is not True:
             bundle = _bundle(sheet)
-            require(bundle is not None, "no obligation that is not distinct for the added line to join")
-            costed = branch(line.get("expected_cost")) is not None
-            require(not costed or (bundle is not None and bundle.pattern == "COST_TO_COST"), "a cost joins no cost")
+            if bundle is None:
+                raise Refused("no obligation that is not distinct for the added line to join")
+            bundle.require_joins(trial)
             items.joining.append(line)
         else:
             (items.separate if price == ssp else items.prospective).append(line)

@@ -172,10 +172,14 @@ class Obligation:
             upto = round(self.allocated * self.progress)
         self._add_point(on, upto - self.scheduled())
 
+    def require_joins(self, other: Obligation) -> None:
+        """Refuse to measure a line in another way than the rest of one promise."""
+        require(other.pattern == self.pattern, f"{other.name} is {other.pattern} and joins {self.name}: {self.pattern}")
+
     def join_cost(self, other: Obligation) -> None:
         """Measure the cost of a line that is not distinct together with this one's."""
+        self.require_joins(other)
         if other.pattern == "COST_TO_COST":
-            require(self.pattern == "COST_TO_COST", f"{other.name} has a cost and joins {self.name}, which has none")
             self.promise_now((self.promised or Fraction(0)) + (other.promised or Fraction(0)))
 
     def promise_now(self, promised: Fraction | None) -> None:
@@ -185,10 +189,14 @@ class Obligation:
             self.progress = self.done / promised
 
     def take(self, on: int, amount: int) -> None:
-        """Add an amount to the allocation that is all earned on the day."""
+        """Add an amount to the allocation that is all earned on the day, or when the customer can use it first."""
         self.allocated += amount
-        self._add_point(on, amount)
+        self._add_point(self.usable(on), amount)
         self.settle_units()
+
+    def usable(self, on: int) -> int:
+        """Return the day, or the first of the term of what is transferred at once and cannot be used before."""
+        return max(on, self.start) if self.pattern == "POINT_IN_TIME" else on
 
     def catch_up(self, on: int, delta: int, end: int | None = None) -> None:
         """Add to the allocation as if it had been so from the start: the part by progress is earned on the day."""

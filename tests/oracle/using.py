@@ -82,6 +82,14 @@ def take_back(sheet: Worksheet, transaction: str) -> None:
             obligation.allocated = obligation.scheduled()
 
 
+def require_rated(sheet: Worksheet) -> None:
+    """Refuse what leaves less than no usage of a line, or of a period of its minimum."""
+    for obligation in sheet.obligations:
+        require(sum(it.amount for it in obligation.usage.values()) >= 0 or obligation.pattern != "USAGE", "no usage")
+        for period in obligation.meter.periods if isinstance(obligation.meter, Minimum) else ():
+            require(sum(amount for _, amount in [*period.uses.values(), *period.above.values()]) >= 0, "no usage")
+
+
 def expect_breakage(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> None:
     """Expect from the day on that another part of prepaid credits is never used."""
     sheet.require_running()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TypeAlias
 
 from tests.oracle import modification, terms
 from tests.oracle.consumption import credits, minimum
@@ -30,6 +31,15 @@ from tests.oracle.reading import (
 )
 
 SIGNED = "signed"
+Exercise: TypeAlias = "tuple[str, Fraction | None]"
+"""An option, and how much of it is exercised: None for all that is left."""
+
+
+def exercised(body: Mapping[str, Json]) -> list[Exercise]:
+    """Return what a change exercises."""
+    whole: list[Exercise] = [(name, None) for name in texts(body, "exercised_options")]
+    parts = records(body, "exercised_parts")
+    return whole + [(text(part, "option_id"), exact(str(part["quantity"]))) for part in parts]
 
 
 @dataclass
@@ -71,6 +81,7 @@ class Worksheet:
                 start=expires,
                 end=expires,
                 ssp=Fraction(minor(option, "ssp", sheet.currency)),
+                promised=exact(str(branch(option.get("quantity")) or 1)),
             )
             sheet.obligations.append(right)
             sheet.lines[right.line] = Line(right, price=0, ssp=right.ssp, quantity=Fraction(0))
@@ -167,46 +178,54 @@ class Worksheet:
 
     def renew(self, version: int, on: int, body: Mapping[str, Json]) -> None:
         """Add the lines of a renewal as a contract of their own."""
-        self.add_together(f"renewal@{version}", on, records(body, "lines"), texts(body, "exercised_options"))
+        self.add_together(f"renewal@{version}", on, records(body, "lines"), exercised(body))
         self.treatments.append("SEPARATE_CONTRACT")
 
-    def add_together(self, group: str, on: int, lines: Sequence[Mapping[str, Json]], exercised: Sequence[str]) -> None:
+    def add_together(self, group: str, on: int, lines: Sequence[Mapping[str, Json]], asked: Sequence[Exercise]) -> None:
         """Add lines as a contract of their own, whose price is theirs and what the exercised options had."""
         self.require_running()
         require(bool(lines), "a renewal without lines")
         names = [text(line, "line_id") for line in lines]
         require(len(set(names)) == len(names) and not set(names) & set(self.lines), "a line id was used before")
         require(all(line.get("distinct", True) for line in lines), "a renewal line that is not distinct")
-        require(len(set(exercised)) == len(exercised), "an option that is exercised twice")
-        rights = [self._open_option(name, on) for name in exercised]
-        brought = sum(right.allocated - right.settled(on) for right in rights)
+        require(len({name for name, _ in asked}) == len(asked), "an option that is exercised twice")
+        rights = [self._open_option(name, part, on) for name, part in asked]
+        brought = sum(taken for _, _, taken in rights)
         trials = [self.trial(line, "") for line in lines]
         price = brought + sum(t.price for t in trials)
         require(any(t.ssp for t in trials) or not price, "a price without SSP")
-        for right in rights:
-            right.restart(on, 0)
-            right.progress = Fraction(1)
+        for right, part, taken in rights:
+            right.restart(on, right.allocated - right.settled(on) - taken)
+            right.done += part
+            right.progress = Fraction(right.done == right.promised)
         self.allocate(self.promise(lines, group), brought)
 
-    def _open_option(self, name: str, on: int) -> Obligation:
+    def _open_option(self, name: str, part: Fraction | None, on: int) -> tuple[Obligation, Fraction, int]:
+        """Return an option, how much of it is exercised, and what that takes of what it is allocated."""
         right = self.line(name).obligation
         still = right.pattern == "OPTION" and right.progress == 0 and right.end >= on
         require(still, f"{name} is not an option that is open")
-        return right
+        assert right.promised is not None
+        left = right.promised - right.done
+        part = left if part is None else part
+        require(0 < part <= left, f"{part} of {left} that are left of {name}")
+        return right, part, round((right.allocated - right.settled(on)) * part / left)
 
     def amend(self, version: int, on: int, body: Mapping[str, Json]) -> None:
         """Change the contract."""
         self.require_running()
-        exercised = texts(body, "exercised_options")
-        if not exercised:
+        asked = exercised(body)
+        if records(body, "variable"):
+            raise UnsupportedHistory("variable consideration that an amendment adds")
+        if not asked:
             treatment = modification.amend(self, version, on, body)
             self.treatments.append(treatment)
             return
         alone = not records(body, "changed_lines") and not texts(body, "removed_lines")
         require(alone, "an exercise of options that changes or removes lines, too")
-        asked = optional_text(body, "requested_treatment")
-        require(asked in {None, "UNDETERMINED", "SEPARATE_CONTRACT"}, f"treatment dispute: {asked} is requested")
-        self.add_together(f"exercise@{version}", on, records(body, "added_lines"), exercised)
+        wanted = optional_text(body, "requested_treatment")
+        require(wanted in {None, "UNDETERMINED", "SEPARATE_CONTRACT"}, f"treatment dispute: {wanted} is requested")
+        self.add_together(f"exercise@{version}", on, records(body, "added_lines"), asked)
         self.treatments.append("SEPARATE_CONTRACT")
 
     def fulfil(self, on: int, body: Mapping[str, Json]) -> None:
@@ -231,7 +250,7 @@ class Worksheet:
             require(obligation.progress == 0, f"line {obligation.name} is fulfilled already")
             if obligation.pattern == "OPTION":
                 require(on <= obligation.end, f"option {obligation.name} has expired")
-            obligation.pieces = [point(on, obligation.allocated)]
+            obligation.pieces = [point(obligation.usable(on), obligation.allocated)]
         obligation.progress = percent / 100
 
     def _measure(self, on: int, name: str, body: Mapping[str, Json], told: set[str]) -> None:

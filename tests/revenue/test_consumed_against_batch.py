@@ -110,13 +110,15 @@ class Beside:
         found = next((it for it in self.accepted if it.transaction == target), None)
         if found is None or found.kind.startswith("Contract"):
             return "nothing to take back"
-        left = [it for it in self.accepted if it is not found]
+        left, before = [it for it in self.accepted if it is not found], deepcopy(self.sheet)
         try:
             if found.kind in REPLAYED or priced(found, self.sheet):
                 self.sheet = self._again(left)
             else:
                 using.take_back(self.sheet, target)
+                using.require_rated(self.sheet)
         except Refused as reason:
+            self.sheet = before
             return str(reason)
         self.accepted = left
         return ""
