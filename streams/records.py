@@ -511,7 +511,8 @@ class CreditIssued(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type
     lines: tuple[DocumentLine, ...]
     """What is credited, as positive amounts; at least one."""
     effect: CreditEffect = CreditEffect.BILLING_ONLY
-    """What it means for the price."""
+    """What it means for the price. JSON must state it: a default would decide about revenue. BILLING_ONLY is the
+    default of Avro readers only."""
 
 
 class PaymentReceived(Struct, frozen=True, kw_only=True, gc=False, tag_field="-type", tag="tieout.PaymentReceived"):

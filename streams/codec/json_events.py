@@ -180,6 +180,8 @@ def _problem(model: type[RecordModel], error: ErrorDetails) -> JsonProblem:
         known = _fields_at(model, location[:-1])
         return JsonProblem(pointer, "unknown_field", f"{shown(name)} is no field here; {did_you_mean(name, known)}")
     code, said = _WORDS.get(error["type"], (error["type"], error["msg"]))
+    if error["type"] == "missing" and (expected := _must_be_stated(model, location)):
+        said += f", {expected}"
     if error["type"] in _WORDS and error["type"] != "missing":
         said = f"found {shown(error['input'])}, {said}"
     return JsonProblem(pointer, code, said)
@@ -191,13 +193,26 @@ def pointer_of(location: Sequence[str | int]) -> str:
     return "".join(f"/{part}" for part in parts).encode("utf-8", "backslashreplace").decode()
 
 
+def _must_be_stated(model: type[BaseModel], location: Sequence[str | int]) -> str:
+    """Return what is expected of a field that has a default for Avro readers and must be stated in JSON."""
+    owner = _model_at(model, location[:-1])
+    definition = load_definitions().get(f"{NAMESPACE}.{owner.__name__}")
+    fields = definition["fields"] if definition is not None else ()
+    return next((str(field.get("stated", "")) for field in fields if field["name"] == location[-1]), "")
+
+
 def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """Return the names of the fields of the object at a path."""
+    return list(_model_at(model, location).model_fields)
+
+
+def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel]:
+    """Return the model of the object at a path."""
     here = model
     for part in location:
         if isinstance(part, str):
             here = next(iter(_models_in(here.model_fields[part].annotation)), here)
-    return list(here.model_fields)
+    return here
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -67,7 +67,7 @@ def _model(name: str, definitions: Mapping[str, Schema]) -> type[RecordModel]:
     fields: dict[str, Any] = {}
     for field in definition["fields"]:
         options = {"description": field["doc"]}
-        if "default" in field:
+        if "default" in field and "stated" not in field:
             options["default"] = _default(field)
         fields[field["name"]] = (_type(field["type"], definitions, definition["name"]), Field(**options))
     validators: dict[str, Any] = {}

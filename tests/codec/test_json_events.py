@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streams import records
 from streams.codec.json_events import JsonInvalid, event_from_json, from_json, json_schemas, to_json
 from streams.codec.json_text import JsonMalformed, parse
-from streams.records import CommercialEvent, InvoiceIssued
+from streams.records import CommercialEvent, CreditIssued, InvoiceIssued
 from tests.codec.strategies import RECORD_NAMES, any_record
 
 INVOICE: dict[str, Any] = {
@@ -145,6 +145,19 @@ def test_a_nullable_field_may_be_wrapped_in_its_type() -> None:
 )
 def test_each_kind_of_fault_has_its_pointer_and_code(path: str, value: object, pointer: str, code: str) -> None:
     assert problems(changed(path, value)) == {pointer: code}
+
+
+def test_a_credit_states_what_it_means_for_the_price() -> None:
+    """Left out, a default would decide about revenue: the fault says what to choose from."""
+    credit = {"credit_id": "C1", "currency": "USD", "lines": [{"line_id": "L1", "net": "1.00"}]}
+    with pytest.raises(JsonInvalid) as fault:
+        event_from_json(changed("/body", {"CreditIssued": credit}))
+    (problem,) = fault.value.problems
+    assert (problem.pointer, problem.code) == ("/body/CreditIssued/effect", "missing")
+    assert "BILLING_ONLY where" in problem.detail
+    assert "PRICE_REDUCTION where" in problem.detail
+    stated = event_from_json(changed("/body", {"CreditIssued": credit | {"effect": "PRICE_REDUCTION"}}))
+    assert isinstance(stated.body, CreditIssued)
 
 
 def test_a_pointer_escapes_the_characters_that_mean_something_in_it() -> None:

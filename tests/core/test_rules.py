@@ -51,7 +51,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "ContractRenewed": {"lines": [{**LINE, "line_id": "L4"}]},
     "ContractTerminated": {"refund": "0"},
     "InvoiceIssued": {"invoice_id": "I1", "currency": "USD", "lines": [DOCUMENT_LINE], "due_date": "2026-01-31"},
-    "CreditIssued": {"credit_id": "N1", "invoice_id": "I1", "currency": "USD", "lines": [DOCUMENT_LINE]},
+    "CreditIssued": {
+        "credit_id": "N1",
+        "invoice_id": "I1",
+        "currency": "USD",
+        "lines": [DOCUMENT_LINE],
+        "effect": "BILLING_ONLY",
+    },
     "PaymentReceived": {"payment_id": "P1", **MONEY},
     "RefundIssued": {"refund_id": "R1", **MONEY},
     "UsageRated": {

@@ -68,6 +68,6 @@ def test_work_that_may_be_invoiced_as_it_is_done_is_revenue_at_the_end_of_the_se
     told = Told().sign(line("HOURS", "AS_INVOICED", "0", product_line="services"))
     told.bill("2026-02-03", "2026-01-31", HOURS="5000").bill("2026-03-04", "2026-02-28", HOURS="7000")
     credited = {"line_id": "HOURS", "net": "500", "service_end": "2026-02-28"}
-    told.tell("CreditIssued", "2026-03-20", credit_id="CN-1", currency="USD", lines=[credited])
+    told.tell("CreditIssued", "2026-03-20", credit_id="CN-1", currency="USD", lines=[credited], effect="BILLING_ONLY")
     result = told.run()
     assert (result.price, result.months("HOURS")) == ("11500.00", {"2026-01": "5000.00", "2026-02": "6500.00"})
