@@ -194,8 +194,8 @@ def _body(found: Findings, event: CommercialEvent) -> None:
             breakage_terms(found, at, body)
             collection_terms(found, at, body)
         case PeriodOpened() | PeriodClosed():
-            period_terms(found, at, event.context.legal_entity, body)
-            if isinstance(body, PeriodClosed):
+            named = period_terms(found, at, event.context.legal_entity, body)
+            if named and isinstance(body, PeriodClosed):
                 not_ahead(found, at, event, body)
         case _:
             assert_never(body)

@@ -343,3 +343,26 @@ def test_a_period_event_without_effect_counts_as_an_exception_and_one_contract_i
     assert sorted(it.context.contract_id for it in world.exceptions.values()) == ["*", "*", "C2"]
     locks = {name: contract.closed["ACME-US"].lock_of("2026-01") for name, contract in world.contracts.items()}
     assert locks == {"C1": PeriodLock.HARD, "C2": PeriodLock.SOFT, "C3": PeriodLock.HARD}
+
+
+# --- a close of a period that has not come
+
+
+@pytest.mark.parametrize("on", ["2026-03-31", "2062-03-31"], ids=["dated now", "dated like the period"])
+def test_a_mistyped_year_closes_nothing(on: str) -> None:
+    mistyped = replace(period_end("2062-03"), effective_date=dt.date.fromisoformat(on))
+    (violation,) = violations(mistyped, POLICY)
+    assert violation.pointer == "/body/PeriodClosed/period"
+    assert "found '2062-03'" in violation.message
+    assert "or earlier" in violation.message
+
+
+def test_the_period_after_that_of_the_close_may_be_closed_and_none_later_in_the_entitys_calendar() -> None:
+    weeks = changed(
+        POLICY, entities={"ACME-US": changed(POLICY.entities["ACME-US"], calendar=NEAR_FEBRUARY, name="ACME-US")}
+    )
+    for judged, after_next in ((POLICY, "2026-05"), (weeks, "2026-04")):
+        close = replace(period_end(after_next), effective_date=dt.date(2026, 3, 1))  # fiscal February by weeks
+        assert [it.rule.value for it in violations(close, judged)] == ["implausible_date"]
+        earlier = replace(close, body=PeriodClosed(period=f"2026-0{int(after_next[-1]) - 1}"))
+        assert violations(earlier, judged) == []
