@@ -142,18 +142,23 @@ class Commitment:
     stopped: bool = False
 
     def used(self, by: int) -> int:
-        """Return what of the minimum is used by the end of the day."""
+        """Return what is used by the end of the day."""
         return sum(amount for day, amount in self.uses.values() if day <= by)
+
+    def counted(self, by: int) -> int:
+        """Return what of it counts against the minimum: re-ratings may come before what they re-rate."""
+        return min(max(self.used(by), 0), self.minimum)
 
     def fixed(self, by: int) -> int:
         """Return what of the minimum is earned by the end of the day."""
         if by >= self.end and not self.stopped:
             return self.amount
-        return part(self.amount, min(self.used(by), self.minimum), self.minimum)
+        return part(self.amount, self.counted(by), self.minimum)
 
     def variable(self, by: int) -> int:
         """Return what is earned besides the minimum by the end of the day."""
-        return max(self.used(by) - self.minimum, 0) + sum(amount for day, amount in self.above.values() if day <= by)
+        beyond = self.used(by) - self.counted(by)
+        return beyond + sum(amount for day, amount in self.above.values() if day <= by)
 
 
 @dataclass
@@ -189,7 +194,7 @@ class Minimum:
         return sum(
             period.amount
             if period.end < on and not period.stopped
-            else part(period.amount, min(period.used(period.end), period.minimum), period.minimum)
+            else part(period.amount, period.counted(period.end), period.minimum)
             for period in self.periods
         )
 
