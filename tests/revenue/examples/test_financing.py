@@ -1,4 +1,4 @@
-"""Examples 26 to 30: whether there is a significant financing component, its rate, and the interest (606-10-32-15 to 20).
+"""Examples 26 to 30: whether there is a significant financing component, its rate, the interest (606-10-32-15 to 20).
 
 Whether there is one is a judgement of the seller. It arrives as `ContractSigned.financing`, and where there is none
 the field is left out: examples 27 and 30 are told like that. Rates are effective a year, so that 1 % a month is
@@ -10,11 +10,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.revenue.examples.estimates import variable
 from tests.revenue.examples.told import Result, Told, line
 
 MONTHLY_1_PERCENT = str((Decimal("1.01") ** 12 - 1).quantize(Decimal("1e-10")))
 FIVE_PERCENT_IN_MONTHS = str(((1 + Decimal("0.05") / 12) ** 12 - 1).quantize(Decimal("1e-10")))
+OVER_21_MONTHS = str((Decimal("1.21") ** (Decimal(12) / 21) - 1).quantize(Decimal("1e-10")))
+"""121 for 100."""
 
 
 def financing(rate: str, transfer_on: str, *payments: tuple[str, str], **more: Any) -> dict[str, Any]:
@@ -47,16 +48,43 @@ def sold(rate: str, instalment: str, price: str, *, paid: int) -> Result:
 
 
 def test_26_extended_terms_with_a_right_of_return() -> None:
-    """A product for 121 after 24 months; cash price 100, 10 % implied; at first the right of return lets nothing in.
+    """A product for 121 payable after 24 months, cash price 100; a new product that may go back for three months.
 
-    Until the right lapses after three months nothing is recognised, and no interest on a receivable that is none. Then
-    it is sold: 100 with 21 to come, over what is left of the time at the rate that is then implied.
+    Nothing is recognised while it may go back, and no interest, since nothing is owed. Then revenue is 100, and 21 is
+    interest over the 21 months that are left, at the rate that this implies. Control is told to pass, for revenue, on
+    the day on which the right has lapsed.
     """
-    back = variable("RETURN", ("-121", "1"), refundable=True)
-    told = Told().sign(line("EQUIPMENT", "POINT_IN_TIME", "121"), variable=[back])
-    told.tell("ObligationFulfilled", "2026-01-01", line_id="EQUIPMENT", percent="100").close(*months(1, 3))
+    terms = financing(OVER_21_MONTHS, "2026-04-01", ("2028-01-01", "121"))
+    told = Told().sign(line("EQUIPMENT", "POINT_IN_TIME", "121", ssp="100"), financing=terms).close(*months(1, 3))
     result = told.run()
-    assert (result.price, result.recognised, result.balance("contract asset")) == ("0.00", "0.00", "0.00")
+    assert (result.recognised, result.contract["interest"], result.balance("contract asset")) == (
+        "0.00",
+        "0.00",
+        "0.00",
+    )
+
+    told.tell("ObligationFulfilled", "2026-04-01", line_id="EQUIPMENT", percent="100").close("2026-04")
+    assert told.run().recognised == "100.00"
+    told.bill("2028-01-01", EQUIPMENT="121").close(*months(5, 25))
+    result = told.run()
+    assert (result.recognised, result.contract["interest"]) == ("100.00", "21.00")
+    assert (result.balance("contract asset"), result.balance("receivable")) == ("0.00", "121.00")
+    assert result.contract["tie_out"]["tied_out"]
+
+
+def test_27_what_is_withheld_until_the_work_is_accepted_is_no_financing() -> None:
+    """A building by milestones; the customer keeps back a part of each payment until the end, against bad work.
+
+    That is protection and not financing (606-10-32-17(c)): the event states none, and the contract asset bears no
+    interest over the years.
+    """
+    told = Told().sign(line("BUILDING", "MILESTONE", "1000000", end_date="2028-12-31"))
+    for at, percent in (("2026-06-30", "40"), ("2027-06-30", "80"), ("2028-06-30", "100")):
+        told.tell("ObligationFulfilled", at, line_id="BUILDING", percent=percent)
+        told.bill(at, BUILDING="360000" if percent != "100" else "180000").close(at[:7])
+    result = told.run()
+    assert (result.recognised, result.contract["interest"]) == ("1000000.00", "0.00")
+    assert result.balance("contract asset") == "100000.00"
 
 
 def test_28_a_the_contract_states_a_rate_that_reflects_credit() -> None:
@@ -113,16 +141,11 @@ def test_29_a_payment_two_years_before_the_transfer_bears_interest() -> None:
     assert result.contract["tie_out"]["tied_out"]
 
 
-def test_27_and_30_where_payment_protects_or_is_a_choice_there_is_no_component() -> None:
-    """Amounts withheld until a milestone protect the customer (27); a service plan paid in advance is offered so (30).
+def test_30_a_service_plan_that_is_paid_in_advance_for_other_reasons_than_financing() -> None:
+    """A plan of three years, offered for 300 at the sale and not by the month, because customers would drop out.
 
-    Neither is financing: the event states none, revenue is the price and there is no interest.
+    The reason is the risk of the plan (606-10-32-17): the event states no financing, revenue is 300.
     """
-    result = (
-        Told()
-        .sign(line("PLAN", "RATABLE_MONTHLY", "3000", end_date="2028-12-31"))
-        .bill("2026-01-01", PLAN="3000")
-        .close(*months(1, 36))
-        .run()
-    )
-    assert (result.recognised, result.contract["interest"]) == ("3000.00", "0.00")
+    told = Told().sign(line("PLAN", "RATABLE_MONTHLY", "300", end_date="2028-12-31"))
+    result = told.bill("2026-01-01", PLAN="300").close(*months(1, 36)).run()
+    assert (result.recognised, result.contract["interest"]) == ("300.00", "0.00")
