@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tests.revenue.examples.told import Told, line
 
 
@@ -36,3 +38,30 @@ def test_40_units_invoiced_above_the_price_expected_leave_a_liability_for_the_re
         "15000.00",
         "-2500.00",
     )
+
+
+def by_year(months: dict[str, str]) -> dict[str, Decimal]:
+    """Return a schedule by year."""
+    years: dict[str, Decimal] = {}
+    for month, amount in months.items():
+        years[month[:4]] = years.get(month[:4], Decimal(0)) + Decimal(amount)
+    return years
+
+
+def test_42_what_remains_to_be_earned_by_year_is_what_the_schedule_says() -> None:
+    """Cleaning for two years.
+
+    A: hours that may be invoiced as they are done have no price to come. B: 400 a month from March 2026: 4,800 and 800
+    remain at the end of the year. C: 100 a month from July 2026 and a one-time bonus, estimated at 750 of up to 1,000:
+    1,575 and 788 remain.
+    """
+    hours = Told().sign(line("HOURS", "AS_INVOICED", "0", end_date="2027-12-31")).bill("2026-01-31", HOURS="250")
+    assert by_year(hours.run().months("HOURS")) == {"2026": 250}
+    fixed = line("CLEANING", "RATABLE_MONTHLY", "9600", start_date="2026-03-01", end_date="2028-02-29")
+    years = by_year(Told().sign(fixed).run().months("CLEANING"))
+    assert (years["2027"], years["2028"]) == (4800, 800)
+    both = line("CLEANING", "RATABLE_MONTHLY", "2400", start_date="2026-07-01", end_date="2028-06-30")
+    bonus = {"variable_id": "BONUS", "outcomes": [{"amount": "750", "probability": "1"}]}
+    result = Told().sign(both, variable=[bonus]).run()
+    years = by_year(result.months("CLEANING"))
+    assert (result.price, years["2027"], years["2028"]) == ("3150.00", Decimal("1575.00"), Decimal("787.50"))

@@ -19,6 +19,21 @@ def test_a_termination_that_refunds_more_than_is_unearned_takes_earned_revenue_b
     assert (result.balance("receivable"), result.balance("contract liability")) == ("500.00", "0.00")
 
 
+def test_what_is_refunded_above_the_unearned_is_a_concession_on_all_that_was_performed() -> None:
+    """600 of a subscription is unearned when 690 go back: 90 are shared by the 600 and the 300 that were earned.
+
+    They reduce the revenue of the month that agrees on them; the months that earned it stay (25-13(b), 32-43).
+    """
+    told = Told().sign(line("SUB", "RATABLE_MONTHLY", "1200"), line("SETUP", "POINT_IN_TIME", "300"))
+    told.tell("ObligationFulfilled", "2026-01-15", line_id="SETUP", percent="100").close("2026-05")
+    result = told.tell("ContractTerminated", "2026-06-30", refund="690", fee="0").close("2026-06").run()
+    assert result.months("SUB") == {f"2026-0{month}": "100.00" for month in range(1, 6)} | {"2026-06": "40.00"}
+    assert result.months("SETUP") == {"2026-01": "300.00", "2026-06": "-30.00"}
+    assert (result.price, result.recognised) == ("810.00", "810.00")
+    (termination,) = result.contract["modifications"]
+    assert "taken back of what was earned" in termination["reason"]
+
+
 def test_a_contract_that_is_rescinded_with_all_money_back_has_no_revenue() -> None:
     """Within the time of withdrawal, after a month was recognised; setup was done."""
     told = Told().sign(line("SUB", "RATABLE_MONTHLY", "1200"), line("SETUP", "POINT_IN_TIME", "300"))

@@ -76,3 +76,65 @@ def test_59_a_licence_that_is_handed_over_early_is_earned_when_its_period_begins
     told.tell("ObligationFulfilled", "2025-12-15", line_id="RECORDING", percent="100")
     told.tell("EstimateChanged", "2025-12-20", line_id="RECORDING", price_change="-40000")
     assert told.run().months("RECORDING") == {"2026-01": "200000.00"}
+
+
+def test_54_a_licence_beside_services_that_do_not_change_it_is_earned_when_it_can_be_used() -> None:
+    """Software with installation and updates that are distinct: a right to use it as it is."""
+    told = Told().sign(
+        line("SOFTWARE", "POINT_IN_TIME", "500", end_date="2027-12-31"),
+        line("UPDATES", "RATABLE_MONTHLY", "240", end_date="2027-12-31"),
+    )
+    told.tell("ObligationFulfilled", "2026-01-02", line_id="SOFTWARE", percent="100")
+    result = told.run()
+    assert (result.months("SOFTWARE"), result.months("UPDATES")["2026-01"]) == ({"2026-01": "500.00"}, "10.00")
+
+
+def test_55_a_licence_that_is_nothing_without_its_upgrades_is_earned_over_its_time_with_them() -> None:
+    """A design and process that change all the time: licence and upgrades are inputs of one promise."""
+    term = {"end_date": "2028-12-31", "distinct": False}
+    lines = line("LICENCE", "RATABLE_DAILY", "2192", **term), line("UPGRADES", "RATABLE_DAILY", "1096", **term)
+    result = Told().sign(*lines).run()
+    assert result.allocated() == {"LICENCE": "3288.00"}
+    assert result.months("LICENCE")["2026-01"] == "93.00"
+
+
+def test_56_a_licence_of_a_drug_is_one_promise_with_its_making_only_where_nobody_else_can_make_it() -> None:
+    """A: the process is unique, units earn the whole. B: others can make it, the licence is earned at once."""
+    one = Told().sign(line("DRUG", "UNITS", "1000", quantity="100", end_date="2028-12-31"))
+    one.tell("ObligationFulfilled", "2026-06-30", line_id="DRUG", units="10")
+    assert one.run().months("DRUG") == {"2026-06": "100.00"}
+    two = Told().sign(
+        line("LICENCE", "POINT_IN_TIME", "600", end_date="2028-12-31"),
+        line("MAKING", "UNITS", "400", quantity="100", end_date="2028-12-31"),
+    )
+    two.tell("ObligationFulfilled", "2026-01-02", line_id="LICENCE", percent="100")
+    two.tell("ObligationFulfilled", "2026-06-30", line_id="MAKING", units="10")
+    result = two.run()
+    assert (result.months("LICENCE"), result.months("MAKING")) == ({"2026-01": "600.00"}, {"2026-06": "40.00"})
+
+
+def test_57_a_franchise_earns_its_equipment_when_it_is_handed_over_and_its_royalty_as_sales_occur() -> None:
+    """Ten years for 5 % of the sales, and equipment for 150,000, what it sells for: the fixed price is the equipment's."""
+    told = Told().sign(
+        line("FRANCHISE", "USAGE", "0", end_date="2035-12-31"), line("EQUIPMENT", "POINT_IN_TIME", "150000")
+    )
+    told.tell("ObligationFulfilled", "2026-01-20", line_id="EQUIPMENT", percent="100")
+    result = told.use("2026-02-28", "FRANCHISE", "2500").close("2026-01", "2026-02").run()
+    assert result.allocated() == {"FRANCHISE": "2500.00", "EQUIPMENT": "150000.00"}
+    assert (result.months("FRANCHISE"), result.recognised) == ({"2026-02": "2500.00"}, "152500.00")
+
+
+def test_58_access_to_characters_that_live_on_is_earned_by_time() -> None:
+    """Four years of a cruise line for 1,000,000 a year."""
+    result = Told().sign(line("CHARACTERS", "RATABLE_MONTHLY", "4000000", end_date="2029-12-31")).run()
+    years = [
+        sum(float(v) for k, v in result.months("CHARACTERS").items() if k[:4] == str(y)) for y in range(2026, 2030)
+    ]
+    assert years == [1000000.0] * 4
+
+
+def test_60_the_royalty_of_a_film_counts_as_tickets_are_sold_whatever_else_is_promised_with_it() -> None:
+    """A film for six weeks with memorabilia and advertising, for a share of the tickets."""
+    told = Told().sign(line("FILM", "USAGE", "0", end_date="2026-02-11"))
+    result = told.use("2026-01-31", "FILM", "900").use("2026-02-11", "FILM", "300").close("2026-01", "2026-02").run()
+    assert (result.months("FILM"), result.recognised) == ({"2026-01": "900.00", "2026-02": "300.00"}, "1200.00")

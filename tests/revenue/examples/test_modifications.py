@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from tests.revenue.examples.told import Told, line
+from tests.revenue.examples.told import Result, Told, line
 
 
 def products() -> Told:
@@ -123,9 +123,17 @@ def test_8_one_obligation_is_caught_up_with_its_bonus_and_its_new_cost() -> None
     """A building for 1,000,000, and 200,000 more if it is ready in time, which is not probable at first.
 
     60 % of 700,000 of cost is incurred: 600,000 is earned. Then the plan changes: 150,000 more of price and 120,000
-    more of cost, and the bonus has become probable. 420 / 820 of 1,350,000 is earned by then; the example rounds the
-    progress to 51.2 %, which gives 91,200 where the exact share gives 91,463.41.
+    more of cost, and the bonus has become probable. 420,000 of 820,000 of cost is 51.2195 %, of 1,350,000 691,463.41
+    by then: 91,463.41 more. Facts and measure are those of the example; it rounds the progress to 51.2 % before it
+    multiplies, 691,200, and comes to 91,200. A progress of 51.2 % and no more gives that amount here, too.
     """
+    assert revised_building("820000").months("BUILDING") == {"2026-12": "600000.00", "2027-03": "91463.41"}
+    # 420,000 of 820,312.50 is 51.2 % exactly.
+    assert revised_building("820312.50").months("BUILDING") == {"2026-12": "600000.00", "2027-03": "91200.00"}
+
+
+def revised_building(expected_cost: str) -> Result:
+    """Run the building, its change and its bonus, with the cost that is expected after the change."""
     told = Told().sign(
         line("BUILDING", "COST_TO_COST", "1000000", expected_cost="700000", end_date="2027-12-31"),
         variable=[
@@ -141,7 +149,7 @@ def test_8_one_obligation_is_caught_up_with_its_bonus_and_its_new_cost() -> None
     result = told.run()
     assert (result.price, result.months("BUILDING")) == ("1000000.00", {"2026-12": "600000.00"})
 
-    new = {"line_id": "BUILDING", "price": "1150000", "ssp": "1150000", "expected_cost": "820000"}
+    new = {"line_id": "BUILDING", "price": "1150000", "ssp": "1150000", "expected_cost": expected_cost}
     told.tell("ContractAmended", "2027-03-01", changed_lines=[new])
     told.tell(
         "EstimateChanged",
@@ -152,7 +160,7 @@ def test_8_one_obligation_is_caught_up_with_its_bonus_and_its_new_cost() -> None
     result = told.run()
     assert result.treatments() == ["CUMULATIVE_CATCH_UP"]
     assert result.price == "1350000.00"
-    assert result.months("BUILDING") == {"2026-12": "600000.00", "2027-03": "91463.41"}
+    return result
 
 
 def building_with_a_late_site() -> Told:

@@ -124,3 +124,10 @@ def test_35_b_royalties_that_do_not_match_the_licence_are_shared_like_the_price(
 
     told.tell("ObligationFulfilled", "2026-03-15", line_id="X", percent="100").close("2026-03")
     assert told.run().recognised == "500.00"
+
+
+def test_31_consideration_that_is_not_cash_is_refused_and_says_so() -> None:
+    """A service of a year for 100 shares a week: the measure of what is not cash is not kept here (32-21 to 24)."""
+    reason = Told().sign(line("SERVICE", "RATABLE_DAILY", "0", ssp="5200"), non_cash="5200").refused()
+    assert "/non_cash" in reason
+    assert "606-10-32-21" in reason

@@ -154,3 +154,24 @@ def test_22_like_only_what_is_billed_and_transferred_is_a_refund_liability() -> 
     assert (result.balance("contract liability"), result.balance("refund liability")) == ("0.00", "-150.00")
     assert result.balance("contract asset") == "0.00"
     assert result.contract["tie_out"]["tied_out"]
+
+
+def test_2_a_price_that_is_not_expected_to_be_paid_in_full_is_an_implicit_concession() -> None:
+    """1,000 units for 1,000,000 to a region in crisis, to win it: 400,000 is what the seller expects to be entitled to."""
+    concession = variable("CONCESSION", ("-600000", "1"), method="MOST_LIKELY_AMOUNT")
+    told = Told().sign(line("UNITS", "UNITS", "1000000", quantity="1000"), variable=[concession])
+    told.tell("ObligationFulfilled", "2026-01-31", line_id="UNITS", units="1000").close("2026-01")
+    result = told.run()
+    assert (result.price, result.recognised) == ("400000.00", "400000.00")
+
+
+def test_3_a_hospital_that_accepts_less_than_its_rate_has_the_price_that_it_expects() -> None:
+    """10,000 at the standard rate of an emergency; of such patients 1,000 is expected."""
+    concession = variable("CONCESSION", ("-9000", "1"))
+    told = Told().sign(line("CARE", "POINT_IN_TIME", "10000"), variable=[concession])
+    told.tell("ObligationFulfilled", "2026-01-05", line_id="CARE", percent="100").bill("2026-01-05", CARE="10000")
+    result = told.close("2026-01").run()
+    assert (result.recognised, result.balance("receivable")) == ("1000.00", "10000.00")
+    # What is collected above the estimate is revenue when it is expected.
+    told.tell("EstimateChanged", "2026-02-10", variable_id="CONCESSION", outcomes=outcomes(("-8500", "1")))
+    assert told.close("2026-02").run().recognised == "1500.00"
