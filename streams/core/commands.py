@@ -63,16 +63,24 @@ def correcting_command(contract_id: str, event: CommercialEvent, corrects: Comme
 
 
 def reversal_command(
-    contract_id: str, event: CommercialEvent, reverses: CommercialEvent, reason: str
+    contract_id: str, event: CommercialEvent, reverses: CommercialEvent, reason: str, request: str = ""
 ) -> RevenueCommand | None:
-    """Return the command that takes back what an earlier event of the contract did to revenue, or None if nothing."""
+    """Return the command that takes back what an earlier event of the contract did to revenue, or None if nothing.
+
+    `request` is the operator command that asks for it, if one does: another one, after a refusal, is another command.
+    """
     reversed_command = revenue_command(contract_id, reverses)
     if reversed_command is None:
         return None
     corrects = event.event_id != reverses.event_id
     replacement = event.body if corrects and isinstance(event.body, UsageRated) else None
     body = ReverseTransaction(reverses_command_id=reversed_command.command_id, reason=reason, replacement=replacement)
-    return _command(contract_id, event, body, reverses.event_id)
+    return _command(contract_id, event, body, of_request(reverses.event_id, request))
+
+
+def of_request(event_id: str, request: str) -> str:
+    """Return what tells reversals of an event apart: the event, and the operator command that asked for it, if any."""
+    return f"{event_id} {request}" if request else event_id
 
 
 def _command(contract_id: str, event: CommercialEvent, body: Body, ordinal: int | str) -> RevenueCommand:

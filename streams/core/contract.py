@@ -109,6 +109,8 @@ class InFlight(Struct, gc=False, frozen=True):
     """Posting of what is taken back that the ERP has refused: not to be posted any more, unless this step fails."""
     ends: ProcessingStatus = ProcessingStatus.POSTED
     """What the event ends as when this is its last open step; EXCEPTION when another step of it has failed."""
+    request: str = ""
+    """Operator command that asked for the reversal; empty when none did."""
     told: bool = False
     """Whether an exception says already what holds back its effect."""
 

@@ -84,4 +84,4 @@ def _reverse(turn: Turn, command: OperatorCommand) -> None:
     if document is None or document.void:
         return
     day = posting_date(turn.contract, document.event, turn.policy)
-    take_back(turn, document.event, document, day, _told(command), compensates=True)
+    take_back(turn, document.event, document, day, _told(command), compensates=True, request=command.command_id)

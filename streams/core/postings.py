@@ -9,6 +9,7 @@ from typing import NamedTuple, assert_never
 from msgspec.structs import replace
 
 from streams.core import journals
+from streams.core.commands import of_request
 from streams.core.contract import Contract, InFlight
 from streams.core.foreign import of_document, of_interest, of_refund_liability, of_run, remeasured
 from streams.core.fx import Carried
@@ -176,6 +177,7 @@ def _posting(
         return ()
     event, day, reverses = step.event, step.posting_date, step.reverses
     description = _description(event, day) + _adjusts(event, day, policy)
+    taken_back = of_request(reverses.event_id, step.request) if reverses is not None else ""
     body: PostJournal | ReverseJournal
     if remeasures:
         identity = command_id(contract.contract_id, event.event_id, "PostJournal", f"{entity} remeasurement")
@@ -184,10 +186,10 @@ def _posting(
         identity = posting_id(contract.contract_id, event.event_id, entity)
         body = PostJournal(description=description, lines=lines)
     elif step.refused:
-        identity = command_id(contract.contract_id, event.event_id, "PostJournal", f"instead of {reverses.event_id}")
+        identity = command_id(contract.contract_id, event.event_id, "PostJournal", f"instead of {taken_back}")
         body = PostJournal(description=f"{description}: contract position without what was refused", lines=lines)
     else:
-        identity = command_id(contract.contract_id, event.event_id, "ReverseJournal", reverses.event_id)
+        identity = command_id(contract.contract_id, event.event_id, "ReverseJournal", taken_back)
         body = ReverseJournal(
             reverses_command_id=posting_id(contract.contract_id, reverses.event_id, entity),
             description=f"{description}: reverses {reverses.context.source_transaction_id}",

@@ -103,6 +103,7 @@ def take_back(
     reason: str,
     *,
     compensates: bool = False,
+    request: str = "",
 ) -> None:
     """Start the reversal of a document's event, caused by a correction, an operator or a refusal of the ERP.
 
@@ -110,7 +111,7 @@ def take_back(
     """
     void(turn, document)
     withdrawn = _withdraw(turn, document.event)
-    command = reversal_command(turn.contract.contract_id, cause, document.event, reason)
+    command = reversal_command(turn.contract.contract_id, cause, document.event, reason, request)
     step = InFlight(
         event=cause,
         command=command,
@@ -119,6 +120,7 @@ def take_back(
         reverses=document.event,
         withdrawn=withdrawn,
         ends=ProcessingStatus.COMPENSATED if compensates else ProcessingStatus.POSTED,
+        request=request,
     )
     start(turn, step)
 

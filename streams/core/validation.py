@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from streams.core.contract import Contract, InFlight
 from streams.core.money import ZERO
-from streams.records import RevenueAccepted
+from streams.records import CreditIssued, InvoiceIssued, PeriodClosed, RevenueAccepted
 
 
 def invalid_answer(answer: object) -> str | None:
@@ -36,3 +37,19 @@ def invalid_answer(answer: object) -> str | None:
     if scheduled:
         return f"the schedule names obligations without an allocation: {', '.join(sorted(scheduled))}"
     return None
+
+
+def unposted_refund_liability(contract: Contract, step: InFlight) -> str | None:
+    """Return why an acceptance moves the refund liability without a journal that would post the move, or None.
+
+    Taken in, it would leave the ledger apart from the revenue platform for good.
+    """
+    told = step.answer.refund_liability_total if isinstance(step.answer, RevenueAccepted) else contract.refund_liability
+    posts = step.reverses is not None or isinstance(step.event.body, InvoiceIssued | CreditIssued | PeriodClosed)
+    if posts or told == contract.refund_liability:
+        return None
+    return (
+        f"refund_liability_total is {told} after {step.event.event_type}, expected {contract.refund_liability} as "
+        "before: only an invoice, a credit note, what takes one back, or a recognition run moves it, since only these "
+        "are posted; let the revenue platform tell the change with the next of them"
+    )

@@ -121,11 +121,11 @@ class Desk:
         )
         return self._decide(ErpAnswered(ack=ack, at=self.now)).outputs
 
-    def ask(self, action: OperatorAction, target_id: str) -> tuple[Output, ...]:
-        """Let an operator ask for something."""
+    def ask(self, action: OperatorAction, target_id: str, *, command_id: str = "") -> tuple[Output, ...]:
+        """Let an operator ask for something, by a new command unless told otherwise."""
         self._asked += 1
         command = OperatorCommand(
-            command_id=f"O{self._asked}",
+            command_id=command_id or f"O{self._asked}",
             contract_id="C1",
             action=action,
             target_id=target_id,

@@ -342,6 +342,22 @@ def test_an_operator_reverses_a_posted_invoice_once() -> None:
     assert desk.contract.billed == 0
 
 
+def test_a_reversal_that_was_refused_is_tried_again_by_another_command_of_an_operator_only() -> None:
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1")))
+    desk.settle()
+    (refused,) = desk.sent(RevenueCommand, desk.ask(OperatorAction.REVERSE, "T-bill", command_id="first"))
+    desk.answer(refused, NO)
+    (delivered_twice,) = desk.sent(RevenueCommand, desk.ask(OperatorAction.REVERSE, "T-bill", command_id="first"))
+    assert delivered_twice.command_id == refused.command_id
+    desk.answer(delivered_twice, NO)
+    (again,) = desk.sent(RevenueCommand, desk.ask(OperatorAction.REVERSE, "T-bill", command_id="second"))
+    assert again.command_id != refused.command_id, "the platform would give the answer of the first"
+    desk.settle()
+    assert desk.status("bill") is COMPENSATED
+    assert balances(desk) == {}
+
+
 def test_an_operator_reverses_a_payment_at_once() -> None:
     desk = Desk().sign()
     desk.arrive(event("bill", invoice("I1")))
