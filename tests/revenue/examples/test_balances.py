@@ -1,4 +1,4 @@
-"""Examples 39 and 40: when what is performed is a contract asset, and when a receivable (606-10-45-1 to 5)."""
+"""Examples 39, 40 and 42: what is a contract asset, what a receivable, and what remains (606-10-45-1 to 5, 50-13)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_42_what_remains_to_be_earned_by_year_is_what_the_schedule_says() -> Non
     assert by_year(hours.run().months("HOURS")) == {"2026": 250}
     fixed = line("CLEANING", "RATABLE_MONTHLY", "9600", start_date="2026-03-01", end_date="2028-02-29")
     years = by_year(Told().sign(fixed).run().months("CLEANING"))
-    assert (years["2027"], years["2028"]) == (4800, 800)
+    assert (years["2027"], years["2028"]) == (Decimal(4800), Decimal(800))
     both = line("CLEANING", "RATABLE_MONTHLY", "2400", start_date="2026-07-01", end_date="2028-06-30")
     bonus = {"variable_id": "BONUS", "outcomes": [{"amount": "750", "probability": "1"}]}
     result = Told().sign(both, variable=[bonus]).run()

@@ -1,6 +1,8 @@
-"""Examples 11, 44, 53, 59 and 61: licences, warranties that are sold, fees that are not returned."""
+"""Examples 11, 44 and 53 to 61: licences, warranties that are sold, fees that are not returned."""
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 from tests.revenue.examples.told import Told, line
 
@@ -114,7 +116,7 @@ def test_56_a_licence_of_a_drug_is_one_promise_with_its_making_only_where_nobody
 
 
 def test_57_a_franchise_earns_its_equipment_when_it_is_handed_over_and_its_royalty_as_sales_occur() -> None:
-    """Ten years for 5 % of the sales, and equipment for 150,000, what it sells for: the fixed price is the equipment's."""
+    """Ten years for 5 % of the sales, and equipment for the 150,000 that it sells for: the fixed price is its own."""
     told = Told().sign(
         line("FRANCHISE", "USAGE", "0", end_date="2035-12-31"), line("EQUIPMENT", "POINT_IN_TIME", "150000")
     )
@@ -127,10 +129,9 @@ def test_57_a_franchise_earns_its_equipment_when_it_is_handed_over_and_its_royal
 def test_58_access_to_characters_that_live_on_is_earned_by_time() -> None:
     """Four years of a cruise line for 1,000,000 a year."""
     result = Told().sign(line("CHARACTERS", "RATABLE_MONTHLY", "4000000", end_date="2029-12-31")).run()
-    years = [
-        sum(float(v) for k, v in result.months("CHARACTERS").items() if k[:4] == str(y)) for y in range(2026, 2030)
-    ]
-    assert years == [1000000.0] * 4
+    months = result.months("CHARACTERS").items()
+    years = [sum(Decimal(v) for month, v in months if month[:4] == str(year)) for year in range(2026, 2030)]
+    assert years == [1_000_000] * 4
 
 
 def test_60_the_royalty_of_a_film_counts_as_tickets_are_sold_whatever_else_is_promised_with_it() -> None:

@@ -1,4 +1,4 @@
-"""Examples 32 to 35: consideration payable to a customer, and how a price is allocated (606-10-32-25 to 41)."""
+"""Examples 31 to 35: consideration payable to a customer, and how a price is allocated (606-10-32-25 to 41)."""
 
 from __future__ import annotations
 

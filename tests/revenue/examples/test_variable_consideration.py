@@ -1,4 +1,4 @@
-"""Examples 20 to 25: variable consideration, its estimate and its constraint (606-10-32-5 to 14, 40)."""
+"""Examples 2, 3 and 20 to 25: variable consideration, its estimate and its constraint (606-10-32-5 to 14, 40)."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_22_like_only_what_is_billed_and_transferred_is_a_refund_liability() -> 
 
 
 def test_2_a_price_that_is_not_expected_to_be_paid_in_full_is_an_implicit_concession() -> None:
-    """1,000 units for 1,000,000 to a region in crisis, to win it: 400,000 is what the seller expects to be entitled to."""
+    """1,000 units for 1,000,000 to a region in crisis, to win it: the seller expects to be entitled to 400,000."""
     concession = variable("CONCESSION", ("-600000", "1"), method="MOST_LIKELY_AMOUNT")
     told = Told().sign(line("UNITS", "UNITS", "1000000", quantity="1000"), variable=[concession])
     told.tell("ObligationFulfilled", "2026-01-31", line_id="UNITS", units="1000").close("2026-01")
