@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import replace as replaced
 from decimal import Decimal
@@ -9,10 +10,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streams.config import Configuration
 from streams.core.journals import interest
-from streams.core.money import ZERO
+from streams.core.money import ZERO, period_end
 from streams.core.reconciliation import compare
 from streams.dry_run import run
 from streams.records import Financing, ObligationFulfilled, PaymentTerm, RecognitionPattern
@@ -232,3 +235,53 @@ def test_interest_that_the_ledger_does_not_have_is_a_variance_of_the_position() 
     tie = msgspec.structs.replace(done.world.ties["C-1"], revenue_interest=ZERO)
     differences = [row.difference for row in compare(tie, POLICY.accounts) if row.difference]
     assert differences == [Decimal("-58.70")]
+
+
+@st.composite
+def financed(draw: st.DrawFn) -> Told:
+    """A contract that is transferred from 2027 on, paid and billed between 2026 and 2029, and closed now and then."""
+    pattern = draw(st.sampled_from(("POINT_IN_TIME", "RATABLE_DAILY", "RATABLE_MONTHLY")))
+    start = dt.date(2027, 1, 1) + dt.timedelta(days=draw(st.integers(0, 364)))
+    end = start + dt.timedelta(days=draw(st.integers(0, 500)))
+    due = draw(st.lists(st.integers(0, 1400), min_size=1, max_size=3, unique=True))
+    payments = [
+        (dt.date(2026, 1, 1) + dt.timedelta(days=day), Decimal(draw(st.integers(1, 10**6))) / 100)
+        for day in sorted(due)
+    ]
+    terms = financing(
+        str(Decimal(draw(st.integers(1, 300))) / 1000),
+        str(start),
+        *((str(on), str(amount)) for on, amount in payments),
+        expedient=False,
+    )
+    price = str(sum(amount for _, amount in payments))
+    sold = line("EQUIPMENT", pattern, price, start_date=str(start), end_date=str(end))
+    other = line("OTHER", "RATABLE_DAILY", "100", ssp="120", end_date="2029-06-30")
+    told = Told().sign(sold, other, financing=terms)
+    happens = [(on, 0, amount) for on, amount in payments]
+    happens += [(start, 1, ZERO)] if pattern == "POINT_IN_TIME" else []
+    closed = draw(st.lists(st.integers(1, 47), max_size=5, unique=True))
+    happens += [(period_end(month), 2, ZERO) for month in months_of(closed)]
+    for on, kind, amount in sorted(happens):
+        if kind == 0:
+            told.bill(str(on), EQUIPMENT=str(amount))
+        elif kind == 1:
+            told.tell("ObligationFulfilled", str(on), line_id="EQUIPMENT", percent="100")
+        else:
+            told.close(f"{on:%Y-%m}")
+    return told.close("2029-12").bill("2029-12-31", OTHER="100")
+
+
+def months_of(numbers: list[int]) -> list[str]:
+    return [f"{2026 + (number - 1) // 12}-{(number - 1) % 12 + 1:02d}" for number in numbers]
+
+
+@settings(max_examples=40, deadline=None)
+@given(financed())
+def test_in_the_end_revenue_less_interest_is_what_was_paid_and_the_books_tie(told: Told) -> None:
+    result = told.run()
+    assert result.contract["tie_out"]["tied_out"]
+    assert (result.balance("contract liability"), result.balance("contract asset")) == ("0.00", "0.00")
+    interest_income = Decimal(result.contract["interest"])
+    assert Decimal(result.recognised) + interest_income == Decimal(result.balance("receivable"))
+    assert rolled(told).differences == ()

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterator
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -127,7 +128,9 @@ def with_interest(book: Book, day: dt.date) -> Book:
     return replace(book, interest=accreted(component, obligation, day))
 
 
+@lru_cache(maxsize=1024)
 def _exact_price(component: Financed) -> Decimal:
+    """Return the price before it is rounded. The days of a long term are many, and every run needs them."""
     rate, anchor = component.rate, component.transfer_on
     promised = sum(
         (payment.amount / growth(rate, anchor, payment.due_on) for payment in component.payments), Decimal(0)
