@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
 
+from connectors.revenue.embedded.earning import DAY, earned_by
+from connectors.revenue.embedded.minor_units import digits
+from streams.records import (
+    ContractAmended,
+    EstablishContract,
+    ModifyContract,
+    PossibleOutcome,
+    RevenueAccepted,
+    VariableConsideration,
+)
+from tests.revenue.commands import CommandBody, Contract
 from tests.revenue.examples.estimates import outcomes, variable
 from tests.revenue.examples.told import Told, line
+from tests.revenue.histories import histories
 
 
 def bonus(line_id: str, amount: str = "120", **more: Any) -> dict[str, Any]:
@@ -112,3 +128,40 @@ def test_a_name_is_used_once_and_an_exercise_does_nothing_else() -> None:
     more = line("MORE", "RATABLE_MONTHLY", "100", start_date="2026-07-01")
     told.tell("ContractAmended", "2026-07-01", added_lines=[more], variable=[bonus("MORE")], exercised_options=["OPT"])
     assert "/variable" in told.refused()
+
+
+@settings(max_examples=200, deadline=None)
+@given(histories(), st.data())
+def test_what_an_amendment_adds_is_in_the_price_once_and_moves_nothing_earlier(
+    drawn: tuple[EstablishContract, list[tuple[str, CommandBody]]], data: st.DataObject
+) -> None:
+    signed, history = drawn
+    contract = Contract()
+    contract.try_(signed)
+    at = data.draw(st.integers(0, len(history)))
+    for on, body in history[:at]:
+        contract.try_(body, on)
+    before = contract.book
+    if before is None:
+        return
+    added = data.draw(st.dates(dt.date(2026, 1, 1), dt.date(2027, 6, 30)))
+    named = data.draw(st.sampled_from([item.line_id for item in before.lines]))
+    amount = Decimal(data.draw(st.integers(-50, 5_000)))
+    item = VariableConsideration(
+        variable_id="LATER",
+        outcomes=(PossibleOutcome(amount=amount, probability=Decimal(1)),),
+        line_ids=(named,),
+    )
+    answer = contract.try_(ModifyContract(change=ContractAmended(variable=(item,))), added.isoformat())
+    if isinstance(answer, RevenueAccepted):
+        event(f"accepted as {answer.treatment}")
+        assert contract.book is not None
+        assert contract.book.transaction_price - before.transaction_price == amount * 10 ** digits(before.currency)
+        eve = added - DAY
+        earlier = {it.obligation_id: earned_by(it, eve) for it in before.obligations}
+        assert earlier.items() <= {it.obligation_id: earned_by(it, eve) for it in contract.book.obligations}.items()
+    else:
+        assert answer.code != "VALIDATION_FAILED", answer.reason
+    for day, body in history[at:]:
+        later = contract.try_(body, day)
+        assert isinstance(later, RevenueAccepted) or later.code != "VALIDATION_FAILED", later.reason
