@@ -50,6 +50,7 @@ def bill(story: Story, rates: BillingRates, invoices_wanted: int, until: int) ->
         else:
             _credit(story, lines, minute, date, None)
     _usage(story, rates, until)
+    _work(story, rates, until)
 
 
 def _planned(story: Story, rates: BillingRates, frequency: str, until: int) -> None:
@@ -79,6 +80,20 @@ def _planned(story: Story, rates: BillingRates, frequency: str, until: int) -> N
         parts = [part for part in parts if part.net > 0]
         if parts:
             _invoice(story, rates, parts, max(minute, story.changes[0].at + 30), date, until)
+
+
+def _work(story: Story, rates: BillingRates, until: int) -> None:
+    """Bill by the month the work that is earned as it may be invoiced."""
+    stop = story.terminated_at()
+    for line in [x for x in story.lines if x.pattern == "AS_INVOICED"]:
+        for month in range(month_of(line.start), month_of(line.end) + 1):
+            first, last = max(line.start, last_day(month - 1) + 1), min(line.end, last_day(month))
+            minute = (last + 1) * DAY + story.random.randint(60, 9 * DAY)
+            if minute // DAY > until or (stop is not None and minute > stop):
+                break
+            if story.random.random() < 0.7:
+                worked = Billed(line, story.money(50, 2_000), first, last)
+                _invoice(story, rates, [worked], minute, minute // DAY, until)
 
 
 def _document_lines(story: Story, lines: list[Billed], regions: int) -> tuple[list[Json], int]:

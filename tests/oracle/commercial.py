@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.oracle import wider
 from tests.oracle.drafts import DAY, Draft, DraftLine, Story, amount, iso
-from tests.oracle.reading import Json
+from tests.oracle.reading import Json, day, records
 
 GAP = 14
 """Days at least between two pinned effective dates; more than the days a booking may be late."""
@@ -41,6 +42,8 @@ class Rates:
     option: float = 0.05
     not_distinct: float = 0.06
     other_entity: float = 0.06
+    wider: bool = False
+    """Whether there are further patterns, terms of the price, exercised options and corrections, too."""
 
 
 def sign(story: Story, start: int, rates: Rates) -> None:
@@ -84,11 +87,13 @@ def sign(story: Story, start: int, rates: Rates) -> None:
                 "expires_on": iso(start + draw.randint(200, 330)),
             }
         )
+    terms: dict[str, Json] = wider.promise(story, draw, start, end) if rates.wider else {}
     body: dict[str, Json] = {
         "currency": story.currency,
         "lines": [line.as_json(story.currency) for line in story.lines],
         "billing_terms": {"frequency": "ANNUAL", "payment_days": 30},
         "options": options,
+        **terms,
     }
     at = (start - draw.randint(0, 6)) * DAY + draw.randint(480, 1080)
     _change(story, Draft("ContractSigned", body, at, start, 1, story.crm))
@@ -104,6 +109,7 @@ def continue_until(story: Story, rates: Rates, until: int) -> None:
     plans += [_milestone] * (draw.randint(1, 3) if any(line.pattern == "MILESTONE" for line in story.lines) else 0)
     plans += [_reduce_price] * (draw.random() < rates.price_reduced)
     plans += [_estimate] * (draw.random() < rates.estimate_changed)
+    plans += [_exercise] if rates.wider and records(story.changes[0].body, "options") else []
     draw.shuffle(plans)
     last = min(first.end - 25, until)
     date = first.start + draw.randint(GAP, 60)
@@ -116,6 +122,8 @@ def continue_until(story: Story, rates: Rates, until: int) -> None:
         _terminate(story, min(last, date + draw.randint(0, 60)))
     elif first.end - 20 <= until and date < first.end - 20 and draw.random() < rates.renewed:
         _renew(story, first.end - 20)
+    if rates.wider:
+        wider.perform(story, draw, lambda *told: _pinned(story, *told), story.changes[0].body, until)
 
 
 def _when(story: Story, effective: int) -> int:
@@ -234,6 +242,18 @@ def _amend(story: Story, date: int) -> bool:
     draft = Draft("ContractAmended", body, _when(story, date), date, version, story.crm)
     _change(story, draft)
     story.amendment_billing.extend((draft, line, delta) for line, delta in billed)
+    return True
+
+
+def _exercise(story: Story, date: int) -> bool:
+    (option,) = records(story.changes[0].body, "options")
+    version = len(story.changes) + 1
+    body = wider.exercise(story, date, version) if date <= day(option, "expires_on") else None
+    if body is None:
+        return False
+    draft = Draft("ContractAmended", body, _when(story, date), date, version, story.crm)
+    _change(story, draft)
+    story.amendment_billing.append((draft, story.lines[-1], story.lines[-1].price))
     return True
 
 

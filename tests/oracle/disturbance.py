@@ -41,7 +41,7 @@ def disturb(drafts: Sequence[Draft], how: Disturbance, random: Random, until: in
     for draft in drafts:
         if draft.kind in _MOVABLE and not draft.pinned and random.random() < how.late:
             _try(drafts, {draft: min(until, draft.at + random.randint(5 * DAY, 60 * DAY))})
-    changes = {draft.version: draft for draft in drafts if draft.kind in CHANGES}
+    changes = {draft.version: draft for draft in drafts if draft.kind in CHANGES and draft.supersedes is None}
     for draft in drafts:
         change = changes.get(draft.version)
         if (
@@ -100,7 +100,8 @@ def _before(first: Draft, second: Draft, place: dict[Draft, int]) -> bool:
 
 
 def _requires(draft: Draft) -> int:
-    return draft.version - 1 if draft.kind in CHANGES else draft.version
+    creates = draft.kind in CHANGES and draft.supersedes is None
+    return draft.version - 1 if creates else draft.version
 
 
 def _unhindered(first: Draft, second: Draft, drafts: Sequence[Draft], place: dict[Draft, int]) -> bool:

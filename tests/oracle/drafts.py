@@ -64,6 +64,8 @@ class DraftLine:
     percent: int = 0
     version: int = 1
     """The version that brings it."""
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Further fields of the ContractLine."""
 
     def ratable(self) -> bool:
         """Whether it is earned over time."""
@@ -86,6 +88,7 @@ class DraftLine:
             "end_date": iso(self.end),
             "legal_entity": self.performed_by,
             "distinct": self.distinct,
+            **self.extra,
         }
 
 

@@ -12,7 +12,7 @@ import argparse
 import datetime as dt
 import json
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -22,6 +22,7 @@ from tests.oracle.disturbance import Disturbance, disturb
 from tests.oracle.drafts import DAY, ENTITIES, Draft, Story, iso, iso_time
 from tests.oracle.reading import Event, last_day, month_of, period_of
 from tests.oracle.trial import refused
+from tests.oracle.wider import correct
 
 BEGIN = dt.date(2025, 1, 1).toordinal()
 MONTHS = 24
@@ -63,12 +64,14 @@ def generate_history(
     billing: BillingRates = BillingRates(),  # noqa: B008
     *,
     reopened: bool = False,
+    wider: bool = False,
 ) -> History:
     """Generate a history of exactly so many events, period ends and duplicates included.
 
     Raises ValueError when the events are too few for the contracts.
     """
     closes = _closes(reopened)
+    rates = replace(rates, wider=rates.wider or wider)
     repeated = round(events * disturbance.duplicates)
     broken = round(events * disturbance.broken)
     wanted = events - repeated - broken - len(closes)
@@ -165,6 +168,9 @@ def _tell(name: str, seed: int, index: int, per_contract: float, rates: Rates, b
     story.signed_prices = {line.line_id: line.price for line in story.lines if line.price}
     story.signed_ends = {line.line_id: line.end for line in story.lines}
     continue_until(story, rates, END - 25)
+    if rates.wider and not refused(story):
+        for _ in range(draw.choice((0, 1, 1, 2))):
+            correct(story, draw, END - 25, lambda told: not refused(told))
     budget = max(2.0, per_contract * draw.uniform(0.5, 1.5))
     bill(story, billing, round(budget / 3), END)
     draw.shuffle(story.optional)

@@ -17,6 +17,13 @@ CHANGES = frozenset({"ContractSigned", "ContractAmended", "ContractRenewed", "Co
 REPLAYED = CHANGES | {"ObligationFulfilled", "EstimateChanged"}
 """What a correction takes the place of; everything else is reversed, and its correction is an event of its own."""
 
+_SAYS = {
+    "ObligationFulfilled": {"percent", "units", "cost_incurred", "cost_expected"},
+    "EstimateChanged": {"price_change", "variable_id", "breakage_percent", "collection_probable", "consideration_kept"},
+}
+_ZERO = {"percent", "price_change"}
+"""Of what says something, what says nothing when it is 0."""
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -34,10 +41,8 @@ class Accepted:
 
 def tells_nothing(kind: str, body: Mapping[str, Json]) -> bool:
     """Whether a correction takes back what it corrects: a fulfilment without progress, an estimate without change."""
-    if kind not in REPLAYED - CHANGES:
-        return False
-    said = [branch(value) for name, value in body.items() if name not in {"line_id", "milestone", "basis"}]
-    return not any(exact(str(value)) if isinstance(value, str | int) else value for value in said if value is not None)
+    told = {name for name in _SAYS.get(kind, set()) if branch(body.get(name)) is not None}
+    return kind in _SAYS and all(name in _ZERO and exact(str(branch(body[name]))) == 0 for name in told)
 
 
 def enter(sheet: Worksheet | None, event: Accepted) -> Worksheet:
