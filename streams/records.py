@@ -727,6 +727,8 @@ class ContractStatus(Struct, frozen=True, kw_only=True, gc=False):
     postings_accepted: int = 0
     """ERP postings accepted so far. With the two before, reconciliation knows when it has read as far as
     orchestration."""
+    performing_entities: tuple[str, ...] = ()
+    """Legal entities, other than the one that contracts, that perform lines: their runs post in its books too."""
     at: dt.datetime
     """When, UTC."""
     context: Context

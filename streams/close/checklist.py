@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from streams.core.close_check import performer_open
 from streams.core.closing import Closing, after, runs_recognition
 from streams.core.fiscal import previous_period
 from streams.core.policy import Policy
@@ -33,6 +34,8 @@ class Check(StrEnum):
     """The period, and every one before it, is closed (SOFT)."""
     BACKLOG = "backlog"
     """Records that a stage has not read, of any entity."""
+    PERFORMERS = "performers"
+    """Entities that perform for contracts of this one, and have a period open that posts in its books."""
     RECOGNITION = "recognition"
     """Contracts that the period's recognition run has not reached."""
     COMMANDS = "commands"
@@ -116,6 +119,7 @@ def checklist(policy: Policy, legal_entity: str, period: str, evidence: Evidence
         items=(
             _item(Check.CLOSED, _not_closed(closing, period)),
             _counted(Check.BACKLOG, evidence.backlog.items()),
+            _item(Check.PERFORMERS, _performers(policy, legal_entity, period, mine, evidence.period_events)),
             _item(Check.RECOGNITION, _not_run(mine, run, evidence.told_at)),
             _counted(Check.COMMANDS, ((it.status.context.contract_id, it.status.commands_pending) for it in mine)),
             _counted(Check.POSTINGS, ((it.status.context.contract_id, it.status.postings_pending) for it in mine)),
@@ -149,6 +153,17 @@ def _history(
 def _not_closed(closing: Closing, period: str) -> list[str]:
     found = [f"{again} is open again" for again in closing.reopened if again <= period]
     return found if period <= closing.closed_through else [f"{period} is open", *found]
+
+
+def _performers(
+    policy: Policy, legal_entity: str, period: str, mine: Iterable[Placed], events: Sequence[CommercialEvent]
+) -> list[str]:
+    performers = sorted({name for it in mine for name in it.status.performing_entities if name in policy.entities})
+    found = (
+        performer_open(_history(policy, name, period, events)[0], name, legal_entity, period, policy)
+        for name in performers
+    )
+    return [said for said in found if said is not None]
 
 
 def _not_run(mine: Iterable[Placed], run: CommercialEvent | None, told_at: Mapping[tuple[str, int], int]) -> list[str]:

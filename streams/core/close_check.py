@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streams.core.contract import Contract
+from streams.core.admission import closing_of
+from streams.core.closing import Closing
+from streams.core.contract import Contract, performing
+from streams.core.fiscal import previous_period
 from streams.core.policy import Policy
 from streams.records import PeriodClosed
 
@@ -14,8 +17,27 @@ def left_open(contract: Contract, legal_entity: str, period: str, policy: Policy
     return list(_open(contract, legal_entity, period, policy))
 
 
+def performer_open(closing: Closing, performer: str, legal_entity: str, period: str, policy: Policy) -> str | None:
+    """Return why an entity that performs keeps the books of the one that contracts from being locked, or None.
+
+    Each of its periods that ends by the end of the one to be locked posts in these books, when it is run.
+    """
+    last_day, calendar = policy.calendar(legal_entity).last_day(period), policy.calendar(performer)
+    own = calendar.period_of(last_day)
+    if calendar.last_day(own) > last_day:
+        own = previous_period(own)
+    still_open = [again for again in closing.reopened if again <= own] or [own] * (own > closing.closed_through)
+    if not still_open:
+        return None
+    return f"{performer} performs for {legal_entity} and has {', '.join(still_open)} open: close that first"
+
+
 def _open(contract: Contract, legal_entity: str, period: str, policy: Policy) -> Iterator[str]:
     last_day = policy.calendar(legal_entity).last_day(period)
+    for performer in performing(contract) if legal_entity == contract.legal_entity else ():
+        found = performer_open(closing_of(contract, performer, policy), performer, legal_entity, period, policy)
+        if found is not None:
+            yield found
     for parked in contract.parked:
         event = parked.event
         if event.context.legal_entity == legal_entity and event.effective_date <= last_day:

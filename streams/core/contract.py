@@ -232,6 +232,11 @@ def corrected_in_place(event: CommercialEvent) -> bool:
     return event.event_type in _CORRECTED_IN_PLACE
 
 
+def performing(contract: Contract) -> tuple[str, ...]:
+    """Return the entities of a contract other than the one that contracts."""
+    return tuple(entity for entity in contract.entities if entity != contract.legal_entity)
+
+
 def entities_named(event: CommercialEvent) -> frozenset[str]:
     """Return the legal entities that an event names: the one that contracts, and those that perform its lines."""
     match event.body:

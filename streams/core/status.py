@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from streams.core.contract import Contract
+from streams.core.contract import Contract, performing
 from streams.records import Context, ContractStatus, ParkedEvent, ProcessingStatus
 
 
@@ -33,6 +33,7 @@ def contract_status(contract: Contract, at: dt.datetime) -> ContractStatus:
         last_event_offset=contract.event_offset,
         commands_accepted=contract.commands_accepted,
         postings_accepted=contract.postings_accepted,
+        performing_entities=performing(contract),
         at=at,
         context=Context(
             source_system="tieout",

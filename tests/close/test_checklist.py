@@ -27,7 +27,7 @@ from streams.records import (
     RootCause,
     Variance,
 )
-from tests.core.builders import CONFIGURATION, POLICY, START, event, payment, period_end
+from tests.core.builders import CONFIGURATION, POLICY, START, event, line, payment, period_end, signed
 from tests.core.desk import Desk
 
 CLOSE = period_end("2026-01")
@@ -92,6 +92,16 @@ def test_what_has_no_answer_is_counted_by_contract() -> None:
     assert only(look(evidence(desk)), Check.COMMANDS) == "C1: 1"
     desk.answer(desk.commands[-1])
     assert only(look(evidence(desk)), Check.POSTINGS) == "C1: 1"
+
+
+def test_an_entity_that_performs_and_is_open_keeps_the_period_open() -> None:
+    desk = Desk()
+    desk.arrive(event("signed", signed(line("L1"), line("L2", entity="ACME-DE"))))
+    desk.arrive(CLOSE)
+    desk.settle()
+    assert only(look(evidence(desk)), Check.PERFORMERS).startswith("ACME-DE performs for ACME-US and has 2026-01 open")
+    german = period_end("2026-01", entity="ACME-DE")
+    assert look(evidence(desk, events=(CLOSE, german))).left == ()
 
 
 def test_what_waits_counts_when_it_is_dated_in_the_period_or_before() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from streams.core.close_check import performer_open
 from streams.core.closing import Closing, after, objection, runs_recognition
 from streams.core.fiscal import FiscalWeeks, YearRule
 from streams.core.policy import LatePolicy, Policy
@@ -366,3 +367,39 @@ def test_the_period_after_that_of_the_close_may_be_closed_and_none_later_in_the_
         assert [it.rule.value for it in violations(close, judged)] == ["implausible_date"]
         earlier = replace(close, body=PeriodClosed(period=f"2026-0{int(after_next[-1]) - 1}"))
         assert violations(earlier, judged) == []
+
+
+# --- who performs closes before the books of the one that contracts are locked
+
+
+ACROSS = signed(line("L1", "1200.00"), line("L2", "600.00", entity="ACME-DE", product_line="services"))
+
+
+def test_the_books_are_not_locked_while_an_entity_that_performs_for_them_is_open() -> None:
+    desk = Desk()
+    desk.arrive(event("signed", ACROSS))
+    desk.settle()
+    desk.arrive(period_end("2026-01"))
+    desk.settle()
+    desk.arrive(lock("2026-01"))
+    (refused,) = desk.exceptions
+    assert "ACME-DE performs for ACME-US and has 2026-01 open: close that first" in refused.message
+    assert desk.contract.closed["ACME-US"].lock_of("2026-01") is PeriodLock.SOFT
+    desk.arrive(period_end("2026-01", entity="ACME-DE"))
+    desk.settle()
+    desk.arrive(lock("2026-01", "lock-again"))
+    assert desk.status("lock-again") is POSTED
+    german = replace(lock("2026-01", "german"), context=period_end("2026-01", entity="ACME-DE").context)
+    desk.arrive(german)
+    assert desk.status("german") is POSTED
+
+
+def test_a_performer_by_weeks_closes_what_ends_by_the_month_that_is_locked() -> None:
+    weeks = changed(
+        POLICY, entities={**POLICY.entities, "ACME-DE": changed(POLICY.entities["ACME-DE"], calendar=NEAR_FEBRUARY)}
+    )
+    # Fiscal 2026-01 begins on 1 February: on 31 January its 2025-12 ends.
+    assert performer_open(Closing("2025-12"), "ACME-DE", "ACME-US", "2026-01", weeks) is None
+    assert "has 2025-12 open" in str(performer_open(Closing("2025-11"), "ACME-DE", "ACME-US", "2026-01", weeks))
+    again = Closing("2025-12", reopened=("2025-10",))
+    assert "has 2025-10 open" in str(performer_open(again, "ACME-DE", "ACME-US", "2026-01", weeks))
