@@ -75,7 +75,7 @@ from streams.core.steps import (
     was_rejected,
 )
 from streams.core.turn import Turn
-from streams.core.validation import invalid_answer, unposted_refund_liability
+from streams.core.validation import invalid_answer, unposted_interest, unposted_refund_liability
 from streams.records import (
     AuditAction,
     CommercialEvent,
@@ -338,7 +338,11 @@ def _release(turn: Turn) -> None:
             _take_head(turn, step)
             _rejected(turn, step, step.answer)
             continue
-        problem = invalid_answer(step.answer) or unposted_refund_liability(turn.contract, step)
+        problem = (
+            invalid_answer(step.answer)
+            or unposted_refund_liability(turn.contract, step)
+            or unposted_interest(turn.contract, step)
+        )
         try:
             released, carried = ((), turn.contract.carried) if problem else postings(turn.contract, step, turn.policy)
         except (MappingMissing, RateMissing) as missing:

@@ -53,3 +53,14 @@ def unposted_refund_liability(contract: Contract, step: InFlight) -> str | None:
         "before: only an invoice, a credit note, what takes one back, or a recognition run moves it, since only these "
         "are posted; let the revenue platform tell the change with the next of them"
     )
+
+
+def unposted_interest(contract: Contract, step: InFlight) -> str | None:
+    """Return why an acceptance tells interest that no recognition journal would post, or None."""
+    told = step.answer.interest_total if isinstance(step.answer, RevenueAccepted) else contract.interest
+    if told == contract.interest or isinstance(step.event.body, PeriodClosed):
+        return None
+    return (
+        f"interest_total is {told} after {step.event.event_type}, expected {contract.interest} as before: only a "
+        "recognition run moves it, since only its journal posts interest; tell it with the next"
+    )

@@ -18,13 +18,15 @@ from streams.core.journals import interest
 from streams.core.money import ZERO, period_end
 from streams.core.reconciliation import compare
 from streams.dry_run import run
-from streams.records import Financing, ObligationFulfilled, PaymentTerm, RecognitionPattern
+from streams.records import Financing, ObligationFulfilled, PaymentTerm, RecognitionPattern, RevenueAccepted
 from streams.reports.document import Report
 from streams.reports.question import Scope
 from streams.reports.rollforward import rollforward
 from tests.core.abroad import DE, Abroad, at, policy, told, unbalanced
 from tests.core.builders import CONFIGURATION, POLICY, billed, event, invoice, signed
 from tests.core.builders import line as contract_line
+from tests.core.builders import period_end as period_closed
+from tests.core.desk import Desk
 from tests.reports.rows import books
 from tests.revenue.examples.test_financing import financing, months
 from tests.revenue.examples.told import Result, Told, line
@@ -285,3 +287,21 @@ def test_in_the_end_revenue_less_interest_is_what_was_paid_and_the_books_tie(tol
     interest_income = Decimal(result.contract["interest"])
     assert Decimal(result.recognised) + interest_income == Decimal(result.balance("receivable"))
     assert rolled(told).differences == ()
+
+
+def test_interest_that_no_run_has_told_is_refused_and_the_next_run_may_tell_it() -> None:
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1")))
+    (answer,) = desk.revenue.execute([desk.commands[-1]])
+    assert isinstance(answer, RevenueAccepted)
+    desk.answer(desk.commands[-1], msgspec.structs.replace(answer, interest_total=Decimal(-5)))
+    (raised,) = desk.exceptions
+    assert "interest_total is -5 after InvoiceIssued, expected 0 as before" in raised.message
+    assert desk.contract.interest == 0
+    desk.arrive(period_closed("2026-01"))
+    (run_,) = desk.revenue.execute([desk.commands[-1]])
+    assert isinstance(run_, RevenueAccepted)
+    desk.answer(desk.commands[-1], msgspec.structs.replace(run_, interest_total=Decimal(-5)))
+    assert desk.contract.interest == -5
+    (posting,) = desk.postings
+    assert [it.debit for it in posting.body.lines if it.account == POLICY.accounts.interest_expense] == [5]
