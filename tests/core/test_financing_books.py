@@ -118,6 +118,20 @@ def test_a_transfer_that_comes_later_is_refused_until_the_contract_says_so() -> 
     assert (result.balance("contract liability"), result.contract["tie_out"]["tied_out"]) == ("0.00", True)
 
 
+def test_a_transfer_that_was_told_on_a_wrong_day_is_taken_back_before_the_day_is_corrected() -> None:
+    told = advance().tell("ObligationFulfilled", "2028-01-01", line_id="EQUIPMENT", percent="100").close("2028-01")
+    assert told.run().recognised == "4494.40"
+    superseding(told, "ObligationFulfilled", "2028-01-01", "T3", 1, line_id="EQUIPMENT", percent="0")
+    terms = ADVANCE | {"transfer_on": "2028-07-01"}
+    superseding(told, "ContractSigned", "2026-01-01", "T1", 1, currency="USD", lines=[SOLD], financing=terms)
+    result = told.close("2028-02").run()
+    assert (result.recognised, result.contract["tie_out"]["tied_out"]) == ("0.00", True)
+    told.tell("ObligationFulfilled", "2028-07-01", line_id="EQUIPMENT", percent="100").close("2028-07")
+    result = told.run()
+    assert (result.recognised, result.balance("interest expense")) == ("4627.27", "627.27")
+    assert (result.balance("contract liability"), result.contract["tie_out"]["tied_out"]) == ("0.00", True)
+
+
 def test_a_financed_contract_that_ends_settles_what_was_paid_with_the_interest_so_far() -> None:
     told = advance().close("2026-11")
     told.tell("ContractTerminated", "2026-12-31", refund="4240.00", fee="0")

@@ -191,9 +191,10 @@ def _reason(component: Financed, currency: str) -> str:
     interest = whole - component.price
     kind = "interest income" if interest > 0 else "interest expense"
     over = "on" if component.end == component.transfer_on else "from"
+    percent = (component.rate * 100).normalize()
     return (
-        f"significant financing at {(component.rate * 100).normalize():f} % a year: payments of {to_amount(whole, currency)} are "
-        f"worth {to_amount(component.price, currency)} as the line is transferred {over} {component.transfer_on}; "
+        f"significant financing at {percent:f} % a year: payments of {to_amount(whole, currency)} are worth "
+        f"{to_amount(component.price, currency)} as the line is transferred {over} {component.transfer_on}; "
         f"{to_amount(abs(interest), currency)} is {kind}, apart from revenue (606-10-32-15 to 20)"
     )
 
@@ -213,7 +214,7 @@ def before_financed(book: Book, command: RevenueCommand) -> Book:
         return book
     if isinstance(body, TerminateContract):
         return _without_interest_to_come(book, component, day)
-    if isinstance(body, RecordFulfilment) and component.pattern is _POINT:
+    if isinstance(body, RecordFulfilment) and component.pattern is _POINT and body.fulfilment.percent:
         _check_transferred_as_planned(component, body.fulfilment.line_id, day)
     return book
 
