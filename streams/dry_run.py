@@ -79,7 +79,7 @@ def run(lines: Iterable[str], configuration: Configuration) -> DryRun:
         {name: entity.first_open_period for name, entity in policy.entities.items()},
         {name: entity.calendar for name, entity in policy.entities.items()},
     )
-    revenue = MemoryRevenuePlatform()
+    revenue = MemoryRevenuePlatform({name: entity.calendar for name, entity in policy.entities.items()})
     world = World(policy, revenue, ledger, lambda: dt.datetime.now(dt.UTC))
     offered = 0
     for number, line in enumerate(lines, 1):

@@ -69,7 +69,7 @@ EXCEPTIONS_RAISED = Counter(
 )
 MONTH_END_EXCEPTIONS = Counter(
     "tieout_month_end_exceptions_total",
-    "Exceptions raised, by month in which they were raised, owner and root cause: what the month end brings.",
+    "Exceptions raised, by the entity's fiscal period, owner and root cause: what the end of a period brings.",
     ["period", "owner", "root_cause"],
 )
 FAILED_POSTINGS = Counter(

@@ -64,9 +64,10 @@ def _with_credentials(settings: Settings, url: str) -> str:
     return f"{scheme}://{quote(settings.schema_registry_username, safe='')}:{quote(password, safe='')}@{rest}"
 
 
-def revenue_platform(settings: Settings) -> EmbeddedRevenuePlatform:
-    """Return the embedded revenue platform on the settings' database."""
-    return EmbeddedRevenuePlatform(settings.database_url)
+def revenue_platform(settings: Settings, configuration: Configuration | None = None) -> EmbeddedRevenuePlatform:
+    """Return the embedded revenue platform on the settings' database; for reports, with the entities' calendars."""
+    entities = configuration.policy.entities if configuration is not None else {}
+    return EmbeddedRevenuePlatform(settings.database_url, {name: it.calendar for name, it in entities.items()})
 
 
 def ledger(settings: Settings, configuration: Configuration) -> EmbeddedLedger:

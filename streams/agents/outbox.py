@@ -16,7 +16,6 @@ from streams.agents.observe import Observer
 from streams.codec.registry import SchemaRegistry
 from streams.codec.wire import Codec, PayloadInvalid, codec_for
 from streams.core.exceptions import UNREADABLE, exception_record
-from streams.core.money import period_of
 from streams.core.policy import Policy
 from streams.records import ExceptionRecord, RootCause, SourceRecord
 from streams.topics import EXCEPTIONS, TOPICS
@@ -81,8 +80,8 @@ class Outbox:
     def send_exception(self, transaction: Transaction, exception: ExceptionRecord, cause: Headers = ()) -> None:
         """Send an exception and count it."""
         metrics.EXCEPTIONS_RAISED.labels(exception.root_cause, exception.owner).inc()
-        month = period_of(exception.opened_at.date())
-        metrics.MONTH_END_EXCEPTIONS.labels(month, exception.owner, exception.root_cause).inc()
+        period = self._policy.calendar(exception.context.legal_entity).period_of(exception.opened_at.date())
+        metrics.MONTH_END_EXCEPTIONS.labels(period, exception.owner, exception.root_cause).inc()
         self.send(transaction, EXCEPTIONS, exception.context.contract_id, exception, cause)
 
     def _unreadable(self, batch: Batch, record: Record, fault: PayloadInvalid) -> ExceptionRecord:

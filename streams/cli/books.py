@@ -18,7 +18,7 @@ def open_books(settings: Settings, events: Iterable[str] | None) -> Books:
     """
     configuration = load_configuration(settings.config)
     if events is None:
-        return _books(configuration, ledger(settings, configuration), revenue_platform(settings))
+        return _books(configuration, ledger(settings, configuration), revenue_platform(settings, configuration))
     done = run(events, configuration)
     return _books(configuration, done.ledger, done.revenue)
 

@@ -89,8 +89,11 @@ def test_a_calendar_knows_weekends_holidays_and_the_close_window() -> None:
     assert us.is_business_day(dt.date(2026, 7, 2))
     assert not us.is_business_day(dt.date(2026, 7, 3))
     assert not us.is_business_day(dt.date(2026, 7, 4))
-    window = [day for day in range(1, 32) if us.close_window.contains(dt.date(2026, 3, day))]
+    window = [day for day in range(1, 32) if us.close_window.contains(dt.date(2026, 3, day), CalendarMonths())]
     assert window == [1, 2, 3, 4, 5, 31]
+    weeks = FiscalWeeks((4, 4, 5), 2, 6, YearRule.NEAREST)  # its 2026-01 is 1 to 28 February, its 2026-02 ends 28 March
+    window = [day for day in range(1, 32) if us.close_window.contains(dt.date(2026, 3, day), weeks)]
+    assert window == [1, 2, 3, 4, 5, 28, 29, 30, 31]
 
 
 @pytest.mark.parametrize(

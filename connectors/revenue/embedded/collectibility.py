@@ -11,11 +11,12 @@ import datetime as dt
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.book import Book, Doubt, Obligation
-from connectors.revenue.embedded.earning import DAY, earned_by, last_day_of, months_of, schedule, unscheduled
+from connectors.revenue.embedded.earning import DAY, earned_by, schedule, unscheduled
 from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
-from streams.core.money import ZERO, period_of
+from streams.core.fiscal import CalendarMonths, FiscalCalendar
+from streams.core.money import ZERO, next_period
 from streams.records import (
     AccountingTreatment,
     EstimateChanged,
@@ -26,6 +27,8 @@ from streams.records import (
 
 NEVER = dt.date.min
 """Last day of recognition of a contract that was in doubt when it was signed."""
+
+_MONTHS = CalendarMonths()
 
 
 def in_doubt(book: Book) -> bool:
@@ -44,21 +47,26 @@ def recognisable(book: Book, obligation: Obligation, day: dt.date) -> int:
     return earned_by(obligation, day) + kept
 
 
-def recognisable_schedule(book: Book, obligation: Obligation) -> list[tuple[str, int]]:
+def recognisable_schedule(
+    book: Book, obligation: Obligation, calendar: FiscalCalendar = _MONTHS
+) -> list[tuple[str, int]]:
     """Return what of an obligation may be recognised by accounting period; what is in doubt is in none."""
-    if not book.doubts:
+    if not book.doubts and calendar == _MONTHS:
         return schedule(obligation)
     days = [segment.start for segment in obligation.segments] + [segment.end for segment in obligation.segments]
     days += [doubt.until for doubt in book.doubts if doubt.until is not None]
     days += [on for on, _ in obligation.kept]
-    months: list[tuple[str, int]] = []
+    if not days:
+        return []
+    periods: list[tuple[str, int]] = []
     before = 0
-    for month in months_of(days):
-        upto = recognisable(book, obligation, last_day_of(month))
+    period, last = calendar.period_of(min(days)), calendar.period_of(max(days))
+    while period <= last:
+        upto = recognisable(book, obligation, calendar.last_day(period))
         if upto != before:
-            months.append((period_of(last_day_of(month)), upto - before))
-        before = upto
-    return months
+            periods.append((period, upto - before))
+        before, period = upto, next_period(period)
+    return periods
 
 
 def open_amount(book: Book, obligation: Obligation, months: list[tuple[str, int]]) -> int:

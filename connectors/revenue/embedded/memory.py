@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from connectors.protocols import RevenuePosition
 from connectors.reading import ObligationRow, RecognitionRow
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.engine import recognise
 from connectors.revenue.embedded.reading import obligation_rows, recognitions_of
+from streams.core.fiscal import FiscalCalendar
 from streams.records import RevenueAccepted, RevenueCommand, RevenueRejected
 
 Answer = RevenueAccepted | RevenueRejected
@@ -17,7 +18,8 @@ Answer = RevenueAccepted | RevenueRejected
 class MemoryRevenuePlatform:
     """Implements `connectors.protocols.RevenuePlatform`."""
 
-    def __init__(self) -> None:
+    def __init__(self, calendars: Mapping[str, FiscalCalendar] | None = None) -> None:
+        self._calendars = calendars or {}
         self._books: dict[str, Book | None] = {}
         self._earlier: dict[str, dict[str, RevenueCommand]] = {}
         self._answers: dict[str, Answer] = {}
@@ -58,7 +60,7 @@ class MemoryRevenuePlatform:
         """Return the obligations; see `connectors.reading.RevenueBooks`."""
         for name, book in sorted(self._books.items()):
             if book is not None and contract_id in (None, name):
-                yield from obligation_rows(book)
+                yield from obligation_rows(book, self._calendars)
 
     def recognitions(self, contract_id: str | None = None) -> Iterator[RecognitionRow]:
         """Return what runs have recognised; see `connectors.reading.RevenueBooks`."""

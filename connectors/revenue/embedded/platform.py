@@ -7,7 +7,7 @@ the engine, writes what changed. Knows no accounting; that is in `engine`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -31,6 +31,7 @@ from connectors.revenue.embedded.tables import (
     revenue_books,
     revenue_commands,
 )
+from streams.core.fiscal import FiscalCalendar
 from streams.records import RevenueAccepted, RevenueCommand, RevenueRejected, ReverseTransaction
 
 ATTEMPTS = 5
@@ -55,8 +56,12 @@ class EmbeddedRevenuePlatform:
     be reached or stays locked.
     """
 
-    def __init__(self, database: str | Engine) -> None:
-        """Open the database, by SQLAlchemy URL or engine, and create the platform's tables where they are missing."""
+    def __init__(self, database: str | Engine, calendars: Mapping[str, FiscalCalendar] | None = None) -> None:
+        """Open the database, by SQLAlchemy URL or engine, and create the platform's tables where they are missing.
+
+        `calendars`, by entity, tell obligations by the periods of the entity; one that is missing has calendar months.
+        """
+        self._calendars = calendars or {}
         self._owns_engine = isinstance(database, str)
         self._engine = open_engine(database) if isinstance(database, str) else database
         # SQLite has one writer; threads that take turns here need not wait for its lock.
@@ -115,14 +120,14 @@ class EmbeddedRevenuePlatform:
         """Return the obligations, read page by page; see `connectors.reading.RevenueBooks`."""
         if contract_id is not None:
             book = self.book(contract_id)
-            yield from obligation_rows(book) if book is not None else ()
+            yield from obligation_rows(book, self._calendars) if book is not None else ()
             return
         after = ""
         while rows := self._read_page(after, exactly=False):
             for raw in rows:
                 book = _books.decode(raw)
                 after = book.contract_id
-                yield from obligation_rows(book)
+                yield from obligation_rows(book, self._calendars)
 
     def recognitions(self, contract_id: str | None = None) -> Iterator[RecognitionRow]:
         """Return what runs have recognised, read page by page; see `connectors.reading.RevenueBooks`."""

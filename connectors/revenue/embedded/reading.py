@@ -6,7 +6,7 @@ Knows how they are stored; knows no report.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,7 @@ from connectors.reading import ObligationRow, RecognitionRow
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.collectibility import in_doubt, open_amount, recognisable_schedule
 from connectors.revenue.embedded.minor_units import to_amount
+from streams.core.fiscal import CalendarMonths, FiscalCalendar
 from streams.core.money import period_of
 from streams.records import RecognisedAmount, RevenueAccepted, RevenueCommand, RunRecognition
 
@@ -41,11 +42,15 @@ _commands = msgspec.msgpack.Decoder(_Command)
 _accepted = msgspec.msgpack.Decoder(_Accepted)
 _tags = msgspec.msgpack.Decoder(_Tag)
 _runs = msgspec.msgpack.Decoder(RunRecognition)
+_MONTHS = CalendarMonths()
 _RUN = "tieout.RunRecognition"
 
 
-def obligation_rows(book: Book) -> Iterator[ObligationRow]:
-    """Return the obligations of a contract, in its order."""
+def obligation_rows(book: Book, calendars: Mapping[str, FiscalCalendar]) -> Iterator[ObligationRow]:
+    """Return the obligations of a contract, in its order; periods are those of the calendar of the entity, else months.
+
+    The schedule is in the periods in which runs recognise, so that the two can be set beside each other.
+    """
     terms: dict[int, tuple[dt.date, dt.date]] = {}
     for obligation in book.obligations:
         if not obligation.option:
@@ -56,7 +61,7 @@ def obligation_rows(book: Book) -> Iterator[ObligationRow]:
     doubtful = in_doubt(book)
     for obligation in book.obligations:
         start, end = terms.get(obligation.group, (obligation.start, obligation.end))
-        months = recognisable_schedule(book, obligation)
+        months = recognisable_schedule(book, obligation, calendars.get(obligation.legal_entity, _MONTHS))
         # What is in doubt is no contract yet, so that nothing of it remains to be performed (606-10-25-8, 50-13).
         allocated = sum(amount for _, amount in months) if doubtful else obligation.allocated
         yield ObligationRow(
