@@ -78,7 +78,7 @@ def test_1_b_credit_risk_that_ends_with_the_service_leaves_collection_probable()
 
 
 def test_1_c_service_that_goes_on_without_being_paid_is_no_contract() -> None:
-    """Nothing is revenue while service goes on; when it has stopped for good, what was paid is (25-7(c))."""
+    """Nothing is revenue while service goes on; once it has stopped for good, what was paid is (ASC 606-10-25-7(c))."""
     told = subscription(collection_probable=False)
     for month in ("2026-01-31", "2026-02-28"):
         pay(told, month, "SERVICE", "20")
