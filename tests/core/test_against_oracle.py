@@ -65,6 +65,17 @@ def test_the_ledger_equals_the_batch_calculation(seed: int, shuffled: bool) -> N
     assert counts["duplicate"] + counts["posted"] == stage.offered
 
 
+@pytest.mark.parametrize("shuffled", [False, True], ids=["in order", "shuffled"])
+@pytest.mark.parametrize("seed", range(10))
+def test_the_ledger_equals_the_batch_calculation_of_credits_minimums_options_and_corrected_contracts(
+    seed: int, shuffled: bool
+) -> None:
+    history = generate_history(seed, 10, 430, WILD, reopened=True, wider=True)
+    stage = run(history, Random(seed) if shuffled else None)
+    assert differences(stage, calculate(history.events, CONFIG)) == {}
+    assert stage.world.counts()["posted"] == len({event["event_id"] for event in history.events})
+
+
 @pytest.mark.parametrize("seed", range(100, 106))
 def test_what_can_never_be_applied_is_told_apart_and_disturbs_nothing(seed: int) -> None:
     history = generate_history(seed, 10, 400, Disturbance(broken=0.08))

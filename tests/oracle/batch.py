@@ -177,6 +177,6 @@ def _result_of(account: Account) -> ContractResult:
         schedule_by_obligation={
             (name, period_of(month)): decimal(units, currency) for (name, month), units in by_obligation.items()
         },
-        unscheduled=decimal(sum(o.allocated - o.scheduled() for o in sheet.obligations), currency),
+        unscheduled=decimal(sheet.unscheduled(), currency),
         treatments=tuple(sheet.treatments),
     )

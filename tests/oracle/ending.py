@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tests.oracle import doubt
 from tests.oracle.earning import point, split
 from tests.oracle.obligation import require
 from tests.oracle.reading import Json, UnsupportedHistory, minor
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 def terminate(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> None:
     """End all service with the day; what is left of the price is earned on it."""
     sheet.require_running()
+    if sheet.doubt.now():
+        doubt.end(sheet, on, body)
+        return
     ended = [
         [p if p.unit == "point" else p.cut(on) for p in o.pieces if not (o.planned(p) and p.start > on)]
         for o in sheet.obligations

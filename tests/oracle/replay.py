@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tests.oracle import ending, terms, using
+from tests.oracle import doubt, ending, terms, using
 from tests.oracle.obligation import Refused, require
-from tests.oracle.reading import Json, UnsupportedHistory, branch, day, exact, minor, optional_text, records, text
+from tests.oracle.reading import Json, branch, day, exact, minor, optional_text, records, text
 from tests.oracle.worksheet import Worksheet
 
 CHANGES = frozenset({"ContractSigned", "ContractAmended", "ContractRenewed", "ContractTerminated"})
@@ -77,8 +77,8 @@ def enter(sheet: Worksheet | None, event: Accepted) -> Worksheet:
 def _estimate(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> None:
     if optional_text(body, "variable_id") is not None:
         terms.reestimate(sheet, on, body)
-    elif branch(body.get("collection_probable")) is not None or branch(body.get("consideration_kept")) is not None:
-        raise UnsupportedHistory("an assessment of collection")
+    elif doubt.concerns(body):
+        doubt.assess(sheet, on, body)
     elif branch(body.get("breakage_percent")) is not None:
         using.expect_breakage(sheet, on, body)
     else:

@@ -32,11 +32,12 @@ def without_repetitions(events: list[Event]) -> dict[str, Event]:
     return {text(event, "event_id"): event for event in events}
 
 
+@pytest.mark.parametrize("wider", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_every_history_can_be_applied_and_balances(seed: int) -> None:
-    history = generate_history(seed, 120, 2_500, WILD)
+def test_every_history_can_be_applied_and_balances(seed: int, wider: bool) -> None:
+    history = generate_history(seed, 120, 3_000, WILD, wider=wider)
     result = calculate(history.events, CONFIG)
-    assert len(history.events) == 2_500
+    assert len(history.events) == 3_000
     assert (result.parked, result.rejected, result.held) == (frozenset(), {}, frozenset())
     assert len(result.contracts) == 120
     totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
@@ -45,17 +46,19 @@ def test_every_history_can_be_applied_and_balances(seed: int) -> None:
     assert set(totals.values()) == {Decimal(0)}
 
 
+@pytest.mark.parametrize("wider", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_disturbance_changes_nothing_in_the_end(seed: int) -> None:
-    wild = generate(seed, 150, 3_000, WILD)
+def test_disturbance_changes_nothing_in_the_end(seed: int, wider: bool) -> None:
+    wild = generate_history(seed, 100, 2_500, WILD, wider=wider).events
     happened = sorted(without_repetitions(wild).values(), key=lambda e: (text(e, "occurred_at"), text(e, "event_id")))
     assert happened != list(without_repetitions(wild).values())
     assert outcome(calculate(wild, CONFIG)) == outcome(calculate(happened, CONFIG))
 
 
+@pytest.mark.parametrize("wider", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_the_delay_of_acknowledgments_changes_nothing_in_the_end(seed: int) -> None:
-    history = generate_history(seed, 150, 3_000, WILD)
+def test_the_delay_of_acknowledgments_changes_nothing_in_the_end(seed: int, wider: bool) -> None:
+    history = generate_history(seed, 100, 2_500, WILD, wider=wider)
     delayed = as_if_acknowledged_late(history.events, history.last_closes, random.Random(seed))
     assert outcome(calculate(delayed, CONFIG)) == outcome(calculate(history.events, CONFIG))
 
@@ -76,7 +79,7 @@ def as_if_acknowledged_late(events: list[Event], last_closes: int, draw: random.
             event = queue[place]
             context = record(event["context"])
             source, version = (contract, text(context, "source_system")), integer(context, "contract_version")
-            change = text(event, "event_type").startswith("Contract")
+            change = text(event, "event_type").startswith("Contract") and event["supersedes"] is None
             in_turn = event["source_sequence"] in {None, sequences[source] + 1}
             free = contract not in pending and version == in_force[contract] + 1
             if not in_turn or not (free if change else version <= in_force[contract]):
@@ -161,6 +164,27 @@ def test_histories_hold_what_they_promise() -> None:
     assert _early_invoices(events) > 50
 
 
+def test_wider_histories_hold_what_they_promise() -> None:
+    """All patterns, all terms, and a correction of every kind of event that changes a contract."""
+    events = generate_history(7, 300, 9_000, wider=True).events
+    signed = [
+        record(record(event["body"])["ContractSigned"]) for event in events if "Signed" in str(event["event_type"])
+    ]
+    patterns = {text(line, "pattern") for body in signed for line in records(body, "lines")}
+    assert patterns >= {"PREPAID", "AS_INVOICED", "UNITS", "COST_TO_COST"}
+    assert any(
+        line["pattern"] == "USAGE" and line["price"] != "0" for body in signed for line in records(body, "lines")
+    )
+    assert any(item["refundable"] for body in signed for item in records(body, "variable"))
+    assert any("exercised_options" in str(event["body"]) for event in events)
+    corrected = {event["event_type"] for event in events if event["supersedes"] is not None}
+    assert corrected >= {
+        *("ContractSigned", "ContractAmended", "ContractRenewed", "ContractTerminated"),
+        *("ObligationFulfilled", "EstimateChanged", "InvoiceIssued"),
+    }
+    assert any(account == "2400" for _, account, _ in calculate(events, CONFIG).balances), "a refund liability"
+
+
 def _json(event: Event) -> str:
     return str(event).replace("'", '"')
 
@@ -194,7 +218,7 @@ def test_events_are_written_as_the_schemas_say() -> None:
             elif isinstance(kind, str) and schemas.get(kind.removeprefix("tieout."), {}).get("type") == "record":
                 check(inner, kind.removeprefix("tieout."))
 
-    for event in generate(9, 400, 6_000):
+    for event in [*generate(9, 400, 6_000), *generate_history(9, 100, 3_000, wider=True).events]:
         check(event, "CommercialEvent")
         check(record(event["body"])[text(event, "event_type")], text(event, "event_type"))
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from tests.oracle import modification, terms
 from tests.oracle.consumption import credits, minimum
+from tests.oracle.doubt import FOR_EVER, Doubt, signed
 from tests.oracle.earning import point, split
 from tests.oracle.obligation import Line, Obligation, Refused, require
 from tests.oracle.reading import (
@@ -59,15 +60,14 @@ class Worksheet:
     """Obligations whose consideration is variable as a whole."""
     spreads: list[terms.Spread] = field(default_factory=list)
     """Prospective amendments of the signed contract, in order."""
+    doubt: Doubt = field(default_factory=Doubt)
 
     @classmethod
     def sign(cls, entity: str, body: Mapping[str, Json]) -> Worksheet:
         """Set up a contract and allocate its price."""
-        if branch(body.get("collection_probable")) is False:
-            raise UnsupportedHistory("a contract of which collection is not probable")
         if branch(body.get("financing")) is not None:
             raise UnsupportedHistory("a significant financing component")
-        sheet = cls(text(body, "currency"), entity)
+        sheet = cls(text(body, "currency"), entity, doubt=signed(body))
         created = sheet.promise(records(body, "lines"), SIGNED)
         for option in records(body, "options"):
             expires = day(option, "expires_on")
@@ -250,7 +250,9 @@ class Worksheet:
             require(obligation.progress == 0, f"line {obligation.name} is fulfilled already")
             if obligation.pattern == "OPTION":
                 require(on <= obligation.end, f"option {obligation.name} has expired")
-            obligation.pieces = [point(obligation.usable(on), obligation.allocated)]
+            facts = [piece for piece in obligation.pieces if not obligation.planned(piece)]
+            rest = obligation.allocated - sum(piece.total() for piece in facts)
+            obligation.pieces = [*facts, point(obligation.usable(on), rest)]
         obligation.progress = percent / 100
 
     def _measure(self, on: int, name: str, body: Mapping[str, Json], told: set[str]) -> None:
@@ -304,7 +306,11 @@ class Worksheet:
 
     def earned(self, entity: str, by: int) -> list[tuple[Obligation, int]]:
         """Return what the entity's obligations have earned by the end of the day."""
-        return [(o, o.earned(by)) for o in self.obligations if o.entity == entity]
+        return [(o, self.doubt.recognisable(o, by)) for o in self.obligations if o.entity == entity]
+
+    def unscheduled(self) -> int:
+        """Return what of the price has no date."""
+        return sum(o.allocated - self.doubt.recognisable(o, FOR_EVER) for o in self.obligations)
 
     def price(self) -> int:
         """Return the transaction price."""
@@ -314,10 +320,10 @@ class Worksheet:
         """Return what each obligation earns in each month; months without are left out."""
         months: dict[tuple[str, int], int] = {}
         for obligation in self.obligations:
-            days = list(obligation.days())
+            days = [*obligation.days(), *self.doubt.days()]
             before = 0
             for month in range(month_of(min(days)), month_of(max(days)) + 1) if days else ():
-                upto = obligation.earned(last_day(month))
+                upto = self.doubt.recognisable(obligation, last_day(month))
                 if upto != before:
                     months[obligation.name, month] = upto - before
                 before = upto
