@@ -26,6 +26,10 @@ class ConnectorUnavailable(Exception):
     """The foreign system cannot be reached or has not answered: nothing is known, the same call must be made again."""
 
 
+class DatabaseOutdated(Exception):
+    """An earlier release made the database and did not keep what this one needs; the operator must act."""
+
+
 @dataclass(frozen=True, slots=True)
 class RevenuePosition:
     """What the revenue platform holds of a contract, net, in its currency."""

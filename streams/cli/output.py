@@ -56,7 +56,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         from confluent_kafka import KafkaException
 
-        from connectors.protocols import ConnectorUnavailable
+        from connectors.protocols import ConnectorUnavailable, DatabaseOutdated
         from streams.codec.registry import RegistryRefused, RegistryUnavailable
         from streams.embedded import EmbeddedBrokerMissingError, ServerFailedError
         from streams.timeline import TopicsUnreadable
@@ -65,6 +65,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except ConfigurationError as wrong:
             fail(str(wrong), 2)
+        except DatabaseOutdated as outdated:
+            fail(str(outdated), 2)
         except EmbeddedBrokerMissingError as missing:
             fail(str(missing), 2)
         except (RegistryUnavailable, RegistryRefused, ServerFailedError, TopicsUnreadable) as unavailable:

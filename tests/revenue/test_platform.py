@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Column, Integer, MetaData, Table, create_engine, insert, inspect, select, text
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, create_engine, insert, inspect, select, text
 
-from connectors.protocols import ConnectorUnavailable, RevenuePlatform, RevenuePosition
+from connectors.protocols import ConnectorUnavailable, DatabaseOutdated, RevenuePlatform, RevenuePosition
 from connectors.revenue.embedded import EmbeddedRevenuePlatform
 from streams.embedded.process import free_port
 from streams.records import RevenueAccepted, RevenueCommand, RevenueRejected
@@ -347,3 +347,46 @@ def test_books_and_answers_survive_a_restart(database: str) -> None:
     assert book is not None
     assert book.obligations[0].end == dt.date(2026, 12, 31)
     restarted.close()
+
+
+# --- a database of an earlier release
+
+BEFORE_PLACE = """
+CREATE TABLE revenue_commands (
+    command_id VARCHAR NOT NULL PRIMARY KEY,
+    contract_id VARCHAR NOT NULL,
+    accepted BOOLEAN NOT NULL,
+    command {binary} NOT NULL,
+    answer {binary} NOT NULL
+)
+"""
+
+
+def made_before_place(database: str) -> Engine:
+    engine = create_engine(database)
+    binary = "BLOB" if engine.dialect.name == "sqlite" else "BYTEA"
+    with engine.begin() as connection:
+        connection.execute(text(BEFORE_PLACE.format(binary=binary)))
+    return engine
+
+
+def test_an_empty_database_of_an_earlier_release_is_brought_up_to_this_one(database: str) -> None:
+    made_before_place(database).dispose()
+    for _ in range(2):
+        platform = EmbeddedRevenuePlatform(database)
+        assert len(platform.execute(life())) == len(life())
+        assert platform.position("C-1") == position()
+        platform.close()
+
+
+def test_commands_whose_order_an_earlier_release_did_not_keep_are_refused_with_the_remedy(database: str) -> None:
+    engine = made_before_place(database)
+    binary = "x'00'" if engine.dialect.name == "sqlite" else "'\\x00'"
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO revenue_commands VALUES ('c', 'C-1', true, {binary}, {binary})"))
+    with pytest.raises(DatabaseOutdated, match=r"without place, .* TIEOUT_DATABASE"):
+        EmbeddedRevenuePlatform(database)
+    with engine.connect() as connection:
+        kept = connection.execute(text("SELECT command_id FROM revenue_commands")).scalars().all()
+    assert kept == ["c"], "nothing of it is lost"
+    engine.dispose()

@@ -21,12 +21,17 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    func,
+    inspect,
     make_url,
+    select,
     text,
 )
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
+
+from connectors.protocols import DatabaseOutdated
 
 LOCK_SECONDS = 30
 """How long a statement waits for another writer."""
@@ -97,7 +102,10 @@ def _prepare_sqlite(connection: _SqliteConnection, _record: object) -> None:
 
 
 def create_tables(engine: Engine) -> None:
-    """Create what is missing; safe for several processes that start at once. Raises OperationalError."""
+    """Create what is missing; safe for several processes that start at once.
+
+    Raises OperationalError, and DatabaseOutdated for one of an earlier release that cannot be brought up to this one.
+    """
     for attempt in range(START_ATTEMPTS):
         try:
             with engine.begin() as connection:
@@ -117,6 +125,26 @@ def _create(connection: Connection) -> None:
         connection.execute(CreateTable(table, if_not_exists=True))
         for index in table.indexes:
             connection.execute(CreateIndex(index, if_not_exists=True))
+    _bring_up(connection)
+
+
+def _bring_up(connection: Connection) -> None:
+    """Bring tables of an earlier release up to this one, or refuse them: what they did not keep cannot be made up."""
+    found = inspect(connection)
+    for table in metadata.sorted_tables:
+        present = {column["name"] for column in found.get_columns(table.name)}
+        missing = [column.name for column in table.columns if column.name not in present]
+        if not missing:
+            continue
+        lock_for_writing(connection, [])
+        if connection.execute(select(func.count()).select_from(table)).scalar_one():
+            raise DatabaseOutdated(
+                f"{table.name} was made by an earlier release, without {', '.join(missing)}, and holds commands whose "
+                "order it did not keep; expected a database of this release. Name a new one in TIEOUT_DATABASE and "
+                "send the commercial events again from the first: they make the same books"
+            )
+        connection.execute(DropTable(table))
+        table.create(connection)
 
 
 def lock_for_writing(connection: Connection, contract_ids: list[str]) -> None:
