@@ -1,7 +1,7 @@
 """Capture: reads what sources publish, checks it against the business rules, and puts it on the canonical topic.
 
 It never decides accounting. What it refuses becomes an exception that names every fault; period events, which concern
-every contract of an entity, go to every partition.
+every contract of an entity, go to every partition, in one order: that of one partition of the sources' topic.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from streams.agents.outbox import Outbox, source_of
 from streams.core.exceptions import exception_record
 from streams.core.ids import derive
 from streams.core.policy import Policy
-from streams.core.rules import Violation, violations
+from streams.core.rules import EVERY_CONTRACT, Violation, violations
 from streams.records import (
     AuditAction,
     AuditRecord,
@@ -27,6 +27,7 @@ from streams.records import (
 )
 from streams.topics import AUDIT_TRAIL, COMMERCIAL_EVENTS, SOURCE_EVENTS
 from streams.transport import Batch, Record, Stage, Transaction
+from streams.transport.partitioner import partition_of
 
 STAGE = "capture"
 
@@ -38,6 +39,8 @@ class Capture:
         self._outbox = outbox
         self._policy = policy
         self._partitions = partitions
+        # Its order is that of period events, wherever a source has put them: where their key belongs.
+        self._home = partition_of(EVERY_CONTRACT.encode(), partitions)
         stage.consume(SOURCE_EVENTS, handler=self.on_batch)
 
     async def on_batch(self, batch: Batch, transaction: Transaction) -> None:
@@ -46,6 +49,10 @@ class Capture:
             faults = violations(event, self._policy)
             if faults:
                 self._refuse(batch, transaction, record, event, faults)
+            elif isinstance(event.body, PeriodClosed | PeriodOpened) and batch.partition != self._home:
+                # Workers that told several partitions of two such events at once would tell them in different orders.
+                key = event.context.contract_id
+                self._outbox.send(transaction, SOURCE_EVENTS, key, event, record.headers, partition=self._home)
             else:
                 self._capture(transaction, record, event)
 

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import msgspec
-from aiokafka.partitioner import murmur2
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.codec.registry import SchemaRegistry
@@ -34,6 +33,7 @@ from streams.topics import (
     TOPICS,
     VARIANCES,
 )
+from streams.transport.partitioner import partition_of
 from streams.wiring import bootstrap, schema_registry
 
 READ = (
@@ -66,11 +66,6 @@ class Message(Protocol):
     def key(self) -> bytes | None: ...
     def value(self) -> bytes | None: ...
     def timestamp(self) -> tuple[int, int]: ...
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition of a key as Java's default partitioner and librdkafka's murmur2_random choose it."""
-    return (int(murmur2(key)) & 0x7FFFFFFF) % partitions
 
 
 def read_contract(settings: Settings, contract_id: str) -> ContractHistory:

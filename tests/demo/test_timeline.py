@@ -16,7 +16,7 @@ from streams.records import AuditAction, AuditRecord, Context, ErpPosting, Posti
 from streams.shipped import shipped
 from streams.timeline import ContractHistory, EventStory, Kept, TopicsUnreadable, read_contract, render, to_document
 from streams.timeline.history import waits_of
-from streams.timeline.reading import partition_of
+from streams.transport.partitioner import partition_of
 from tests.demo.played import play
 
 NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
