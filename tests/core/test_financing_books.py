@@ -27,6 +27,8 @@ from tests.core.builders import CONFIGURATION, POLICY, billed, event, invoice, s
 from tests.core.builders import line as contract_line
 from tests.core.builders import period_end as period_closed
 from tests.core.desk import Desk
+from tests.oracle.batch import calculate
+from tests.oracle.cases import CONFIG
 from tests.reports.rows import books
 from tests.revenue.examples.test_financing import financing, months
 from tests.revenue.examples.told import Result, Told, line
@@ -254,7 +256,7 @@ def test_interest_that_the_ledger_does_not_have_is_a_variance_of_the_position() 
 
 
 @st.composite
-def financed(draw: st.DrawFn) -> Told:
+def financed(draw: st.DrawFn, *, to_the_end: bool = True, expedient: bool = False) -> Told:
     """A contract that is transferred from 2027 on, paid and billed between 2026 and 2029, and closed now and then."""
     pattern = draw(st.sampled_from(("POINT_IN_TIME", "RATABLE_DAILY", "RATABLE_MONTHLY")))
     start = dt.date(2027, 1, 1) + dt.timedelta(days=draw(st.integers(0, 364)))
@@ -268,7 +270,7 @@ def financed(draw: st.DrawFn) -> Told:
         str(Decimal(draw(st.integers(1, 300))) / 1000),
         str(start),
         *((str(on), str(amount)) for on, amount in payments),
-        expedient=False,
+        expedient=expedient,
     )
     price = str(sum(amount for _, amount in payments))
     sold = line("EQUIPMENT", pattern, price, start_date=str(start), end_date=str(end))
@@ -285,6 +287,8 @@ def financed(draw: st.DrawFn) -> Told:
             told.tell("ObligationFulfilled", str(on), line_id="EQUIPMENT", percent="100")
         else:
             told.close(f"{on:%Y-%m}")
+    if not to_the_end:
+        return told
     return told.close("2029-12").bill("2029-12-31", OTHER="100")
 
 
@@ -301,6 +305,20 @@ def test_in_the_end_revenue_less_interest_is_what_was_paid_and_the_books_tie(tol
     interest_income = Decimal(result.contract["interest"])
     assert Decimal(result.recognised) + interest_income == Decimal(result.balance("receivable"))
     assert rolled(told).differences == ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_the_ledger_is_that_of_the_independent_calculation(data: st.DataObject) -> None:
+    told = data.draw(financed(to_the_end=data.draw(st.booleans()), expedient=data.draw(st.booleans())))
+    calculated = calculate(told.events, CONFIG)
+    assert calculated.rejected == {}
+    result = told.run()
+    (contract,) = calculated.contracts.values()
+    assert Decimal(result.price) == contract.transaction_price
+    assert {account: amount for account, amount in result.balances.items() if amount} == {
+        account: amount for (_, account, _), amount in calculated.balances.items() if amount
+    }
 
 
 def test_interest_that_no_run_has_told_is_refused_and_the_next_run_may_tell_it() -> None:

@@ -53,6 +53,8 @@ class Books:
     expected_back: dict[str, int] = field(default_factory=dict)
     """By refundable variable consideration, as of the last run."""
     refund_liability: int = 0
+    interest: int = 0
+    """Of a financed line, as of the last run: income above 0, expense below."""
     journals: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -62,8 +64,8 @@ class Books:
 
     @property
     def position(self) -> int:
-        """Net billed less recognised: a contract liability above 0, a contract asset below."""
-        return self.billed - sum(self.recognised.values())
+        """Net billed less recognised less interest: a contract liability above 0, a contract asset below."""
+        return self.billed - sum(self.recognised.values()) - self.interest
 
     # Documents
 
@@ -116,20 +118,23 @@ class Books:
         for place in {*earned, *(place for place in self.recognised if place.entity == entity)}:
             by_product[place.product] += earned.get(place, 0) - self.recognised.get(place, 0)
             self.recognised[place] = earned.get(place, 0)
-        before = self.refund_liability
+        before = self.refund_liability, self.interest
+        if entity == sheet.entity:
+            self.interest = 0 if sheet.financed is None else sheet.financed.interest(by)
         self.expected_back = {
             name: self._expected_back(variable, sheet, by)
             for name, variable in sheet.variable.items()
             if variable.refundable
         }
         self._move_refund_liability(sheet)
-        if not any(by_product.values()) and before == self.refund_liability:
+        moved = before != (self.refund_liability, self.interest)
+        if not any(by_product.values()) and not moved:
             return
         if entity == sheet.entity:
             self.journals["Recognition"] += 1
             return
         self.journals["Intercompany"] += any(by_product.values())
-        self.journals["Recognition"] += bool(sum(by_product.values()) or before != self.refund_liability)
+        self.journals["Recognition"] += bool(sum(by_product.values()) or moved)
 
     def recognised_of(self, obligation: Obligation) -> int:
         """Return what is recognised of an obligation, where it belongs now."""
@@ -141,7 +146,11 @@ class Books:
         concerned = [
             o
             for o in sheet.obligations
-            if (o.name in _owners(variable, sheet) if variable.owners else o.group == SIGNED and not o.unpriced)
+            if (
+                o.name in _owners(variable, sheet)
+                if variable.owners
+                else o.group == SIGNED and o.pattern not in {"USAGE", "AS_INVOICED"}
+            )
         ]
         allocated = sum(o.allocated for o in concerned)
         if allocated == 0:
@@ -174,6 +183,9 @@ class Books:
         found[home, chart.refund_liability, currency] -= self.refund_liability
         found[home, chart.contract_liability, currency] -= max(self.position, 0) - self.refund_liability
         found[home, chart.contract_asset, currency] -= min(self.position, 0)
+        if self.interest:
+            found[home, chart.interest_income, currency] -= max(self.interest, 0)
+            found[home, chart.interest_expense, currency] -= min(self.interest, 0)
         for place, amount in self.recognised.items():
             if not amount:
                 continue

@@ -25,6 +25,8 @@ class Chart:
     cash: str
     intercompany_receivable: str
     intercompany_payable: str
+    interest_income: str
+    interest_expense: str
     revenue: Mapping[str, str]
     tax_payable: Mapping[str, str]
     held_when_late: frozenset[str] = frozenset()
@@ -47,6 +49,8 @@ def read_chart(folder: Path) -> Chart:
     approvals = record(policies["approvals"])
     if approvals["amendment_price_change_over"] is not None:
         raise UnsupportedHistory("policies.yaml: amendment_price_change_over is set; no rule for it here")
+    if policies.get("financing_expedient", True) is not True:
+        raise UnsupportedHistory("policies.yaml: financing_expedient is off; no rule for it here")
     return Chart(
         receivable=accounts["receivable"],
         contract_liability=accounts["contract_liability"],
@@ -55,6 +59,8 @@ def read_chart(folder: Path) -> Chart:
         cash=accounts["cash"],
         intercompany_receivable=accounts["intercompany_receivable"],
         intercompany_payable=accounts["intercompany_payable"],
+        interest_income=accounts["interest_income"],
+        interest_expense=accounts["interest_expense"],
         revenue={str(line): str(account) for line, account in record(posting["revenue"]).items()},
         tax_payable={str(name): str(record(entry)["account"]) for name, entry in tax.items()},
         held_when_late=frozenset(

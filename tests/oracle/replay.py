@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.oracle import doubt, ending, terms, using
 from tests.oracle.obligation import Refused, require
-from tests.oracle.reading import Json, branch, day, exact, minor, optional_text, records, text
+from tests.oracle.reading import Json, UnsupportedHistory, branch, day, exact, minor, optional_text, records, text
 from tests.oracle.worksheet import Worksheet
 
 CHANGES = frozenset({"ContractSigned", "ContractAmended", "ContractRenewed", "ContractTerminated"})
@@ -55,6 +55,10 @@ def enter(sheet: Worksheet | None, event: Accepted) -> Worksheet:
     body, on = event.body, event.on
     if event.nothing:
         return sheet
+    if sheet.financed is not None and event.kind in {"ContractAmended", "ContractTerminated", "EstimateChanged"}:
+        raise UnsupportedHistory(f"a {event.kind} of a contract that is financed")
+    if sheet.financed is not None and event.kind == "ObligationFulfilled":
+        sheet.financed.require_as_planned(text(body, "line_id"), on)
     if event.kind == "ContractAmended":
         sheet.amend(event.version, on, body)
     elif event.kind == "ContractRenewed":
@@ -91,6 +95,8 @@ def _bill(sheet: Worksheet, event: Accepted) -> None:
         require(text(line, "line_id") in sheet.lines, f"no line {line['line_id']} to bill")
     reduced = priced(event, sheet)
     if reduced:
+        if sheet.financed is not None:
+            raise UnsupportedHistory("a price reduction of a contract that is financed")
         sheet.require_running()
     for line in reduced:
         name = text(line, "line_id")

@@ -24,10 +24,8 @@ NOT_WORKED_OUT_HERE = {"functional_balances"}
 
 BEYOND = {
     "A bonus that is agreed later",
-    "A payment two years before the transfer",
-    "A payment two years after the transfer",
 }
-"""Examples of what this calculation refuses to guess at: variable consideration that an amendment adds, financing."""
+"""Examples of what this calculation refuses to guess at: variable consideration that an amendment adds."""
 
 
 def facts(result: Result) -> dict[str, Json]:

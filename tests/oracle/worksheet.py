@@ -15,6 +15,7 @@ from tests.oracle import modification, terms
 from tests.oracle.consumption import credits, minimum
 from tests.oracle.doubt import FOR_EVER, Doubt, signed
 from tests.oracle.earning import point, split
+from tests.oracle.financed import Financed, put_apart
 from tests.oracle.obligation import Line, Obligation, Refused, require
 from tests.oracle.reading import (
     Json,
@@ -61,12 +62,11 @@ class Worksheet:
     spreads: list[terms.Spread] = field(default_factory=list)
     """Prospective amendments of the signed contract, in order."""
     doubt: Doubt = field(default_factory=Doubt)
+    financed: Financed | None = None
 
     @classmethod
     def sign(cls, entity: str, body: Mapping[str, Json]) -> Worksheet:
         """Set up a contract and allocate its price."""
-        if branch(body.get("financing")) is not None:
-            raise UnsupportedHistory("a significant financing component")
         sheet = cls(text(body, "currency"), entity, doubt=signed(body))
         created = sheet.promise(records(body, "lines"), SIGNED)
         for option in records(body, "options"):
@@ -86,6 +86,7 @@ class Worksheet:
             sheet.obligations.append(right)
             sheet.lines[right.line] = Line(right, price=0, ssp=right.ssp, quantity=Fraction(0))
             created.append(right)
+        sheet.financed = put_apart(sheet, body)
         if terms.has_terms(body):
             terms.allocate(sheet, created, body)
         else:
