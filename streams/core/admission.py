@@ -164,6 +164,13 @@ def _references(event: CommercialEvent, documents: dict[str, Document | None]) -
         if document is None:
             return Blocked(Wait.DOCUMENT, f"{_spoken(key)} has not come")
         if key == transaction_key(event.supersedes or ""):
+            known = document.event.context.source_system
+            if document.shared and known != event.context.source_system:
+                reason = (
+                    f"{_spoken(key)} is one of {known} and of another source system, expected that of what is "
+                    f"corrected, found {event.context.source_system}: send the correction with that"
+                )
+                return Inadmissible(RootCause.TREATMENT_DISPUTE, reason)
             if document.void:
                 reason = f"{_spoken(key)} was corrected or reversed before: supersede the one that replaced it"
                 return Inadmissible(RootCause.SEQUENCE_GAP, reason)

@@ -189,6 +189,8 @@ class Document(Struct, gc=False, frozen=True):
     """Superseded or reversed: it cannot be corrected again."""
     rejected: bool = False
     """Refused by revenue recognition: it can be corrected, and there is nothing to take back."""
+    shared: bool = False
+    """Another source system has a transaction of the same id, kept under `shared_transaction_key`."""
 
 
 class Memory(Protocol):
@@ -206,6 +208,11 @@ class Memory(Protocol):
 def transaction_key(source_transaction_id: str) -> str:
     """Return the key of a document by source transaction."""
     return f"txn:{source_transaction_id}"
+
+
+def shared_transaction_key(source_transaction_id: str, source_system: str) -> str:
+    """Return the key of a document whose source transaction has the id of another source system's."""
+    return f"{transaction_key(source_transaction_id)}\x1f{source_system}"
 
 
 def invoice_key(invoice_id: str) -> str:

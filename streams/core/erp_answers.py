@@ -6,7 +6,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from streams.core.contract import PendingPosting, transaction_key
+from streams.core.contract import PendingPosting
 from streams.core.policy import RejectionPolicy
 from streams.core.steps import finished, take_back
 from streams.core.turn import Turn
@@ -75,7 +75,7 @@ def _refused(turn: Turn, pending: PendingPosting, rejection: PostingRejected) ->
     turn.outcome(pending.event, ProcessingStatus.EXCEPTION)
     if turn.policy.erp_rejection is not RejectionPolicy.COMPENSATE or not _is_billing(pending):
         return
-    document = turn.document(transaction_key(pending.event.context.source_transaction_id))
+    document = turn.document(turn.key_of_transaction(pending.event))
     if document is None or document.void or document.event.event_id != pending.event.event_id:
         return
     reason = f"the ERP refused the posting: {rejection.code}"

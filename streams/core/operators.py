@@ -13,7 +13,7 @@ from streams.core.admission import posting_date
 from streams.core.contract import AWAITS_APPROVAL, Parked, transaction_key
 from streams.core.steps import take_back, take_sequence
 from streams.core.turn import Turn
-from streams.records import AuditAction, OperatorAction, OperatorCommand, ProcessingStatus
+from streams.records import AuditAction, OperatorAction, OperatorCommand, ProcessingStatus, RootCause
 
 
 def asked(turn: Turn, command: OperatorCommand) -> None:
@@ -82,6 +82,14 @@ def _retry(turn: Turn, command: OperatorCommand) -> None:
 def _reverse(turn: Turn, command: OperatorCommand) -> None:
     document = turn.document(transaction_key(command.target_id))
     if document is None or document.void:
+        return
+    if document.shared:
+        message = (
+            f"transaction {command.target_id} is one of {document.event.context.source_system} and of another source "
+            "system, expected one that is alone: nothing is reversed; correct it by an event of its source system that "
+            "names it in supersedes"
+        )
+        turn.exception(RootCause.TREATMENT_DISPUTE, document.event, message, subject=command.command_id)
         return
     day = posting_date(turn.contract, document.event, turn.policy)
     take_back(turn, document.event, document, day, _told(command), compensates=True, request=command.command_id)

@@ -198,6 +198,8 @@ def _tell_waiting(turn: Turn, event: CommercialEvent, found: Blocked) -> None:
 
 def _obstacle(turn: Turn, event: CommercialEvent) -> Blocked | Inadmissible | None:
     documents = {key: turn.document(key) for key in (*referred_documents(event), *own_documents(event))}
+    if event.supersedes:
+        documents[transaction_key(event.supersedes)] = turn.transaction(event.context.source_system, event.supersedes)
     return obstacle(turn.contract, event, documents, turn.policy)
 
 
@@ -259,7 +261,7 @@ def _admit(turn: Turn, event: CommercialEvent) -> None:
             detail=f"effective {event.effective_date}, posted {day}: prior-period adjustment",
         )
     if event.supersedes:
-        superseded = turn.document(transaction_key(event.supersedes))
+        superseded = turn.transaction(event.context.source_system, event.supersedes)
         if superseded is None:
             raise LookupError(f"{event.event_id}: admitted although {event.supersedes} is not known")
         if corrected_in_place(event):

@@ -74,7 +74,7 @@ def stands_on_itself(turn: Turn, event: CommercialEvent, superseded: Document) -
 
 def correction_refused(turn: Turn, event: CommercialEvent) -> None:
     """A correction was refused: what it would have corrected stands as before."""
-    superseded = turn.document(transaction_key(event.supersedes or ""))
+    superseded = turn.transaction(event.context.source_system, event.supersedes or "")
     if superseded is not None:
         for document in (superseded, _standing(turn, superseded)):
             _mark(turn, document.event, void=False)
@@ -88,7 +88,7 @@ def _chain(turn: Turn, superseded: Document) -> list[Document]:
     """Return a document and, behind corrections that were refused, those that they would have corrected."""
     chain = [superseded]
     while chain[-1].rejected and chain[-1].event.supersedes:
-        before = turn.document(transaction_key(chain[-1].event.supersedes))
+        before = turn.transaction(chain[-1].event.context.source_system, chain[-1].event.supersedes)
         if before is None:
             break
         chain.append(before)
@@ -168,9 +168,21 @@ def remember(turn: Turn, event: CommercialEvent) -> None:
     """Remember an admitted transaction for those that will refer to it."""
     if isinstance(event.body, PeriodClosed | PeriodOpened):
         return
-    document = Document(event=event)
-    for key in _keys(event):
+    _share(turn, event)
+    before = turn.document(turn.key_of_transaction(event))
+    document = Document(event=event, shared=before is not None and before.shared)
+    for key in _keys(turn, event):
         turn.remember_document(key, document)
+
+
+def _share(turn: Turn, event: CommercialEvent) -> None:
+    """Note on the first transaction of an id that another source system has one of the same id."""
+    key = transaction_key(event.context.source_transaction_id)
+    if turn.key_of_transaction(event) == key:
+        return
+    first = turn.document(key)
+    if first is not None and not first.shared:
+        turn.remember_document(key, replace(first, shared=True))
 
 
 def void(turn: Turn, document: Document) -> None:
@@ -212,20 +224,20 @@ def corrects(step: InFlight) -> bool:
 
 def was_rejected(turn: Turn, event: CommercialEvent) -> bool:
     """Tell whether revenue recognition has refused a document."""
-    known = turn.document(transaction_key(event.context.source_transaction_id))
+    known = turn.document(turn.key_of_transaction(event))
     return known is not None and known.event.event_id == event.event_id and known.rejected
 
 
 def _mark(turn: Turn, event: CommercialEvent, **standing: bool) -> None:
     """Set how an event's document stands, unless another event has taken its place meanwhile."""
-    for key in _keys(event):
+    for key in _keys(turn, event):
         known = turn.document(key)
         if known is not None and known.event.event_id == event.event_id:
             turn.remember_document(key, replace(known, **standing))
 
 
-def _keys(event: CommercialEvent) -> tuple[str, ...]:
-    key = transaction_key(event.context.source_transaction_id)
+def _keys(turn: Turn, event: CommercialEvent) -> tuple[str, ...]:
+    key = turn.key_of_transaction(event)
     return (key, invoice_key(event.body.invoice_id)) if isinstance(event.body, InvoiceIssued) else (key,)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from streams.core.contract import Contract, Document, Memory
+from streams.core.contract import Contract, Document, Memory, shared_transaction_key, transaction_key
 from streams.core.decision import Decision, EventOutcome, Output
 from streams.core.exceptions import exception_record
 from streams.core.ids import derive
@@ -86,6 +86,22 @@ class Turn:
         if key in self._documents:
             return self._documents[key]
         return self._memory.document(self.contract.contract_id, key)
+
+    def transaction(self, source_system: str, source_transaction_id: str) -> Document | None:
+        """Return the document of a source transaction: that of the source system, or else the only one of the id."""
+        plain = self.document(transaction_key(source_transaction_id))
+        if plain is None or not plain.shared or plain.event.context.source_system == source_system:
+            return plain
+        return self.document(shared_transaction_key(source_transaction_id, source_system)) or plain
+
+    def key_of_transaction(self, event: CommercialEvent) -> str:
+        """Return the key of an event's document: two source systems may have transactions of one id."""
+        context = event.context
+        key = transaction_key(context.source_transaction_id)
+        plain = self.document(key)
+        if plain is None or plain.event.context.source_system == context.source_system:
+            return key
+        return shared_transaction_key(context.source_transaction_id, context.source_system)
 
     def outcome(self, event: CommercialEvent, status: ProcessingStatus) -> None:
         """Tell where an event stands."""

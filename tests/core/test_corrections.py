@@ -358,6 +358,42 @@ def test_a_reversal_that_was_refused_is_tried_again_by_another_command_of_an_ope
     assert balances(desk) == {}
 
 
+def two_of_one_id() -> Desk:
+    """Two billing systems that both count from T-1."""
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1", billed("100.00")), transaction="T-1", source="stripe"))
+    desk.arrive(event("bill2", invoice("I2", billed("40.00")), transaction="T-1", source="zuora"))
+    desk.settle()
+    return desk
+
+
+@pytest.mark.parametrize(("source", "left"), [("stripe", "50"), ("zuora", "110")])
+def test_a_correction_corrects_the_transaction_of_its_own_source_system(source: str, left: str) -> None:
+    desk = two_of_one_id()
+    desk.arrive(event("fix", invoice("I3", billed("10.00")), supersedes="T-1", source=source))
+    desk.settle()
+    assert desk.contract.billed == Decimal(left)
+    assert desk.exceptions == []
+    again = event("fix2", invoice("I4", billed("10.00")), supersedes="T-1", source=source)
+    desk.arrive(again)
+    assert "was corrected or reversed before" in desk.exceptions[-1].message
+
+
+def test_a_correction_of_a_third_source_system_that_could_mean_either_is_refused() -> None:
+    desk = two_of_one_id()
+    desk.arrive(event("fix", invoice("I3", billed("10.00")), supersedes="T-1", source="finance"))
+    assert "is one of stripe and of another source system" in desk.exceptions[-1].message
+    assert desk.contract.billed == 140
+
+
+def test_an_operator_reverses_nothing_where_two_source_systems_have_the_transaction() -> None:
+    desk = two_of_one_id()
+    desk.ask(OperatorAction.REVERSE, "T-1")
+    desk.settle()
+    assert "is one of stripe and of another source system" in desk.exceptions[-1].message
+    assert desk.contract.billed == 140
+
+
 def test_an_operator_reverses_a_payment_at_once() -> None:
     desk = Desk().sign()
     desk.arrive(event("bill", invoice("I1")))
