@@ -33,14 +33,16 @@ STAGE = "capture"
 
 
 class Capture:
-    """The capture stage's agent."""
+    """The capture stage's agent; `sources`: partitions of the sources' topic, where not as many as of the others."""
 
-    def __init__(self, stage: Stage, outbox: Outbox, policy: Policy, partitions: int) -> None:
+    def __init__(
+        self, stage: Stage, outbox: Outbox, policy: Policy, partitions: int, *, sources: int | None = None
+    ) -> None:
         self._outbox = outbox
         self._policy = policy
         self._partitions = partitions
         # Its order is that of period events, wherever a source has put them: where their key belongs.
-        self._home = partition_of(EVERY_CONTRACT.encode(), partitions)
+        self._home = partition_of(EVERY_CONTRACT.encode(), sources or partitions)
         stage.consume(SOURCE_EVENTS, handler=self.on_batch)
 
     async def on_batch(self, batch: Batch, transaction: Transaction) -> None:

@@ -23,14 +23,17 @@ class Story:
 
 
 @cache
-def story(seed: int, contracts: int = 3, events: int = 24, *, closes: int = 3, broken: int = 0) -> Story:
+def story(
+    seed: int, contracts: int = 3, events: int = 24, *, closes: int = 3, broken: int = 0, wider: bool = False
+) -> Story:
     """Return a history of so many events, and `closes` period ends of each legal entity.
 
-    `broken` of the events can never be applied, and one in ten comes twice.
+    `broken` of the events can never be applied, and one in ten comes twice. A wider one has further patterns, and
+    contracts that are corrected.
     """
     total = events + _ALL_CLOSES
     wild = Disturbance(duplicates=(1 + events // 10) / total, early=0.5, swaps=0.2, late=0.1, broken=broken / total)
-    history = _enough(seed, contracts, total, wild)
+    history = _enough(seed, contracts, total, wild, wider)
     months = sorted({text(event, "event_id")[-7:] for event in history.events if _is_close(event)})
     kept = {months[(len(months) - 1) * number // max(closes - 1, 1)] for number in range(closes)} | {months[-1]}
     chosen = [it for it in history.events if not _is_close(it) or text(it, "event_id")[-7:] in kept]
@@ -50,11 +53,11 @@ def _entity(event: Event) -> str:
     return text(record(event["context"]), "legal_entity")
 
 
-def _enough(seed: int, contracts: int, events: int, wild: Disturbance) -> History:
+def _enough(seed: int, contracts: int, events: int, wild: Disturbance, wider: bool) -> History:
     """Return the first history from this seed on that is told in so many events."""
     for attempt in range(_SEEDS_TRIED):
         try:
-            return generate_history(seed + 1_000 * attempt, contracts, events, wild)
+            return generate_history(seed + 1_000 * attempt, contracts, events, wild, wider=wider)
         except ValueError:
             continue
     raise LookupError(f"no history of {contracts} contracts in {events} events within {_SEEDS_TRIED} seeds from {seed}")

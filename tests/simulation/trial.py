@@ -35,7 +35,8 @@ def setup_of(seed: int) -> Setup:
 
 def _road(seed: int, random: Random) -> Setup:
     number = seed // 6 % STORIES
-    told = story(number, contracts=1 + number % 3, events=12 + number % 5 * 4, broken=number % 4 // 2)
+    size = 12 + number % 5 * 4
+    told = story(number, contracts=1 + number % 3, events=size, broken=number % 4 // 2, wider=number % 4 == 1)
     return Setup(
         seed,
         told.events,

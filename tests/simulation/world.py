@@ -108,7 +108,7 @@ class World:
         stage, box = SimulatedStage(worker, name, self.wire), self.wire.outbox
         match name.removeprefix("tieout-"):
             case "capture":
-                Capture(stage, box, policy, self.setup.partitions)
+                Capture(stage, box, policy, self.setup.partitions, sources=self._partitions_of(SOURCE_EVENTS))
             case "orchestration":
                 Orchestration(stage, box, policy)
             case "posting":
