@@ -113,6 +113,11 @@ def day_number(iso: str) -> int:
     return dt.date.fromisoformat(iso).toordinal()
 
 
+def iso(day_no: int) -> str:
+    """Return a day number as ISO date."""
+    return dt.date.fromordinal(day_no).isoformat()
+
+
 def day(parent: Mapping[str, Json], field: str) -> int:
     """Return a date field as day number."""
     return day_number(text(parent, field))

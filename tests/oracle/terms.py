@@ -20,6 +20,7 @@ from tests.oracle.reading import (
     day,
     digits,
     exact,
+    iso,
     minor,
     optional_text,
     records,
@@ -86,6 +87,40 @@ def allocate(sheet: Worksheet, created: list[Obligation], body: Mapping[str, Jso
         sheet.obligations.append(period)
         sheet.lines[period.line].increments.append(period)
         period.give(period.price, from_day=period.start)
+
+
+def add_variable(sheet: Worksheet, on: int, body: Mapping[str, Json]) -> str:
+    """Add variable consideration of lines in force (accounting.md section 16.6); return the treatment."""
+    others = ("added_lines", "changed_lines", "removed_lines")
+    if any(body.get(name) for name in others) or optional_text(body, "requested_treatment") is not None:
+        raise UnsupportedHistory("variable consideration beside other items of an amendment")
+    found: set[str] = set()
+    for item in records(body, "variable"):
+        name, owners = text(item, "variable_id"), texts(item, "line_ids")
+        require(name not in sheet.variable, f"variable consideration {name} is known already")
+        require(len(owners) == 1 and item.get("refundable") is not True, f"{name} is of one line, and not refundable")
+        obligation = sheet.line(owners[0]).obligation
+        require(obligation.takes_price_changes, f"variable consideration of line {owners[0]}")
+        measured = obligation.pattern == "UNITS" and obligation.done > 0
+        require(not measured or obligation.satisfied(on), f"units of {owners[0]} are delivered")
+        remaining = obligation.unit is not None and obligation.distinct and not obligation.satisfied(on)
+        dated = optional_text(item, "service_start") is not None
+        require(remaining or not dated, f"a period of line {owners[0]}, of which nothing remains")
+        begins = {} if dated else {"service_start": iso(max(on, obligation.start)), "service_end": iso(obligation.end)}
+        variable = _variable(sheet, {**item, **begins} if remaining else item)
+        sheet.variable[name] = variable
+        if variable.period is not None:
+            inside = max(on, obligation.start) <= variable.period.start <= variable.period.end <= obligation.end
+            require(inside, f"a period of {name} that is not of what remains")
+            sheet.obligations.append(variable.period)
+            sheet.lines[owners[0]].increments.append(variable.period)
+            variable.period.give(variable.included, from_day=variable.period.start)
+            found.add("PROSPECTIVE")
+            continue
+        caught_up = not obligation.distinct or obligation.under_way() or obligation.satisfied(on)
+        found.add("CUMULATIVE_CATCH_UP" if caught_up or obligation.pattern == "PREPAID" else "PROSPECTIVE")
+        obligation.catch_up(on, variable.included)
+    return found.pop() if len(found) == 1 else "MIXED"
 
 
 @dataclass

@@ -6,6 +6,7 @@ are whole minor units, days are day numbers.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,7 +20,6 @@ from tests.oracle.financed import Financed, put_apart
 from tests.oracle.obligation import Line, Obligation, Refused, require
 from tests.oracle.reading import (
     Json,
-    UnsupportedHistory,
     branch,
     day,
     exact,
@@ -217,7 +217,11 @@ class Worksheet:
         self.require_running()
         asked = exercised(body)
         if records(body, "variable"):
-            raise UnsupportedHistory("variable consideration that an amendment adds")
+            require(not asked, "variable consideration beside the exercise of options")
+            draft = copy.deepcopy(self)
+            draft.treatments.append(terms.add_variable(draft, on, body))
+            vars(self).update(vars(draft))
+            return
         if not asked:
             treatment = modification.amend(self, version, on, body)
             self.treatments.append(treatment)

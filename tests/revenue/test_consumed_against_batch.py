@@ -20,9 +20,11 @@ from streams.records import (
     CreditEffect,
     DocumentLine,
     EstablishContract,
+    EstimateChanged,
     LineChange,
     MaterialRight,
     ModifyContract,
+    PossibleOutcome,
     RecordBilling,
     RecordFulfilment,
     RecordUsage,
@@ -32,6 +34,7 @@ from streams.records import (
     ReviseEstimate,
     TerminateContract,
     UsageRated,
+    VariableConsideration,
 )
 from tests.oracle import using
 from tests.oracle.obligation import Refused, require
@@ -197,6 +200,7 @@ def consumed(draw: st.DrawFn) -> tuple[EstablishContract, list[Step]]:
     option = MaterialRight(option_id="O", product_line="x", ssp=Decimal(draw(few)), expires_on=day("2026-10-31"))
     lives = draw(st.integers(0, 3)) > 0
     kinds = "use use use use bill bill breakage estimate change add remove deliver undo exercise renew".split()
+    kinds += ["bonus", "bonus", "anew"]
     kinds += [] if lives else ["end"]
     steps: list[Step] = []
     drawn: list[str] = []
@@ -240,6 +244,15 @@ def _happens(draw: st.DrawFn, kind: str, on: str, number: int, lines: list[Contr
                 line(fresh, draw(few), draw(few), pattern=MONTHLY, start=on, end="2027-02-28"),
             ]
             return amend(added=[draw(st.sampled_from(added))])
+        case "bonus":
+            bonus = VariableConsideration(variable_id=f"V{number}", outcomes=_certain(draw), line_ids=(target,))
+            if draw(st.booleans()):
+                first = draw(days.map(day))
+                bonus = replace(bonus, service_start=first, service_end=draw(st.dates(first, day("2026-12-31"))))
+            return ModifyContract(change=ContractAmended(variable=(bonus,)))
+        case "anew":
+            known = f"V{draw(st.integers(0, number))}"
+            return ReviseEstimate(estimate=EstimateChanged(variable_id=known, outcomes=_certain(draw)))
         case "remove":
             return amend(removed=[target])
         case "deliver":
@@ -255,6 +268,10 @@ def _happens(draw: st.DrawFn, kind: str, on: str, number: int, lines: list[Contr
             return ModifyContract(change=ContractAmended(added_lines=(seats,), exercised_options=("O",)))
         case _:
             return renew(credits(f"R{number}", draw, "2027-01-01"), minimum(f"V{number}", draw, "2026-12-01"))
+
+
+def _certain(draw: st.DrawFn) -> tuple[PossibleOutcome, ...]:
+    return (PossibleOutcome(amount=Decimal(draw(st.integers(-20, 300))), probability=Decimal(1)),)
 
 
 def _terms(draw: st.DrawFn, target: str, lines: list[ContractLine]) -> LineChange:
