@@ -311,9 +311,11 @@ def main() -> None:
     parser.add_argument("--contracts", type=int, default=10_000)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--broken", type=float, default=0.0, help="share of events that can never be applied")
+    parser.add_argument("--wider", action="store_true", help="further patterns and terms, and corrected contracts")
     parser.add_argument("path", type=Path)
     given = parser.parse_args()
-    history = generate_history(given.seed, given.contracts, given.events, Disturbance(broken=given.broken))
+    how = Disturbance(broken=given.broken)
+    history = generate_history(given.seed, given.contracts, given.events, how, wider=given.wider)
     write_jsonl(given.path, history.events)
     print(f"{len(history.events)} events, {len(history.broken)} broken, written to {given.path}")
 
