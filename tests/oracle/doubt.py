@@ -43,7 +43,7 @@ class Doubt:
 
 def signed(body: Mapping[str, Json]) -> Doubt:
     """Return the doubt of a signature."""
-    return Doubt([(0, FOR_EVER)] if branch(body.get("collection_probable")) is False else [])
+    return Doubt([(1, FOR_EVER)] if branch(body.get("collection_probable")) is False else [])
 
 
 def concerns(body: Mapping[str, Json]) -> bool:

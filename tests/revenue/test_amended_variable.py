@@ -49,6 +49,12 @@ def test_a_bonus_for_the_rest_of_a_service_belongs_to_the_rest_of_it() -> None:
     assert (result.price, result.months("SUB@vc:BONUS")["2026-10"]) == ("1500.00", "-60.00")
 
 
+def test_a_bonus_for_a_service_that_is_over_is_earned_at_once() -> None:
+    result = subscription().tell("ContractAmended", "2027-02-01", variable=[bonus("SUB")]).run()
+    assert (result.price, result.treatments()) == ("1620.00", ["CUMULATIVE_CATCH_UP"])
+    assert result.months("SUB")["2027-02"] == "120.00"
+
+
 def test_a_bonus_is_for_a_period_where_one_is_told() -> None:
     period = bonus("SUB", service_start="2026-10-01", service_end="2026-12-31")
     result = subscription().tell("ContractAmended", "2026-07-01", variable=[period]).run()

@@ -52,7 +52,7 @@ def with_variable(
             )
         amount, estimate = included(item, book.currency)
         own = _own(book, item)
-        if own.pattern in _RATABLE and own.distinct:
+        if own.pattern in _RATABLE and own.distinct and not is_satisfied(own, day):
             book, kept = _of_the_rest(book, item, own, amount, day)
             treatment, why = AccountingTreatment.PROSPECTIVE, "it is for what remains (606-10-25-13(a), 32-40)"
         else:
