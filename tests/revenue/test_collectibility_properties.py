@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from connectors.revenue.embedded import Book
 from connectors.revenue.embedded.collectibility import recognisable
 from connectors.revenue.embedded.earning import DAY, earned_by
 from streams.records import EstablishContract, EstimateChanged, ReviseEstimate, TerminateContract
-from tests.revenue.commands import CommandBody, Contract
+from tests.revenue.commands import CommandBody, Contract, establish, line
 from tests.revenue.histories import histories
 
 FIRST, LAST = dt.date(2025, 12, 1), dt.date(2028, 12, 31)
@@ -30,6 +31,15 @@ def lived(signed: EstablishContract, history: list[tuple[str, CommandBody]]) -> 
     for on, body in [("2026-01-01", signed), *history]:
         contract.try_(body, on)
     return contract.book
+
+
+def test_what_is_kept_is_never_more_than_the_price_whatever_the_order_of_its_dates() -> None:
+    contract = Contract()
+    terms = establish(line("A", "100"), line("B", "100")).terms
+    contract.do(EstablishContract(terms=replace(terms, collection_probable=False)))
+    kept = ReviseEstimate(estimate=EstimateChanged(consideration_kept=Decimal(150), basis="the service has ended"))
+    contract.do(kept, "2026-03-02")
+    assert "50.00 of the price is not recognised" in contract.refused(kept, "2026-03-01").reason
 
 
 @settings(max_examples=150, deadline=None)

@@ -146,7 +146,7 @@ def _keep(book: Book, command: RevenueCommand, estimate: EstimateChanged) -> Out
             f"{to_amount(amount, currency)} is said to be kept on {day}, and collection is probable then; expected a "
             "contract in doubt: else revenue is what is earned (606-10-25-7). Leave it out, or assess collection first."
         )
-    open_ = [obligation.allocated - recognisable(book, obligation, day) for obligation in book.obligations]
+    open_ = [obligation.allocated - recognisable(book, obligation, dt.date.max) for obligation in book.obligations]
     ended = book.terminated_on is not None
     if not ended and amount > sum(open_):
         raise _refused(
