@@ -6,9 +6,9 @@ Everything of one micro-batch, the contracts' new states included, is one transa
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import msgspec
@@ -147,6 +147,9 @@ class _Work:
         self.outcomes: Counter[tuple[str, ProcessingStatus]] = Counter()
 
 
+_Taker = Callable[[_Work, Batch], Awaitable[None]]
+
+
 class Orchestration:
     """The orchestration stage's agents and timer."""
 
@@ -154,18 +157,33 @@ class Orchestration:
         self._outbox = outbox
         self._policy = policy
         self._tables = Tables(stage, policy.bounds)
-        stage.consume(COMMERCIAL_EVENTS, handler=self.on_events)
-        stage.consume(REVENUE_ACKS, handler=self.on_revenue_acks)
-        stage.consume(POSTING_ACKS, handler=self.on_posting_acks)
-        stage.consume(OPERATOR_COMMANDS, handler=self.on_operator_commands)
+        self._takers: dict[str, _Taker] = {
+            COMMERCIAL_EVENTS: self._take_events,
+            REVENUE_ACKS: self._take_revenue_acks,
+            POSTING_ACKS: self._take_posting_acks,
+            OPERATOR_COMMANDS: self._take_operator_commands,
+        }
+        for topic in self._takers:
+            stage.consume(topic, handler=self.on_batch)
         stage.every(TICK_SECONDS, handler=self.on_tick)
 
     # --- inputs
 
-    async def on_events(self, batch: Batch, transaction: Transaction) -> None:
+    async def on_batch(self, batch: Batch, transaction: Transaction) -> None:
+        """What one fetch brought of one of the inputs."""
+        await self.on_batches((batch,), transaction)
+
+    async def on_batches(self, batches: Iterable[Batch], transaction: Transaction) -> None:
+        """Inputs in their order, in one transaction; where a contract stands is told once, at the end."""
+        work = _Work(self._tables, transaction)
+        for batch in batches:
+            await self._takers[batch.topic](work, batch)
+        self._tell(work)
+
+    async def _take_events(self, work: _Work, batch: Batch) -> None:
         """Commercial events: to their contract, or for period events to every contract concerned."""
-        work, periods = _Work(self._tables, transaction), 0
-        for number, (record, event) in enumerate(self._outbox.read(transaction, batch, CommercialEvent)):
+        periods = 0
+        for number, (record, event) in enumerate(self._outbox.read(work.transaction, batch, CommercialEvent)):
             await _breathe(number)
             source = source_of(batch, record)
             if isinstance(event.body, PeriodClosed | PeriodOpened):
@@ -176,40 +194,28 @@ class Orchestration:
                 self._decide(work, event.context.contract_id, arrival, record.headers, source)
         if periods:
             await self._sweep(work)
-        self._tell(work)
 
-    async def on_revenue_acks(self, batch: Batch, transaction: Transaction) -> None:
+    async def _take_revenue_acks(self, work: _Work, batch: Batch) -> None:
         """Answers of the revenue platform."""
-        work = _Work(self._tables, transaction)
-        for number, (record, ack) in enumerate(self._outbox.read(transaction, batch, RevenueAck)):
+        for number, (record, ack) in enumerate(self._outbox.read(work.transaction, batch, RevenueAck)):
             await _breathe(number)
             given = RevenueAnswered(ack=ack, at=now())
-            self._measure_amendment(transaction, ack, given.at)
-            source = source_of(batch, record)
-            self._decide(work, ack.context.contract_id, given, record.headers, source)
-        self._tell(work)
+            self._decide(work, ack.context.contract_id, given, record.headers, source_of(batch, record))
 
-    async def on_posting_acks(self, batch: Batch, transaction: Transaction) -> None:
+    async def _take_posting_acks(self, work: _Work, batch: Batch) -> None:
         """Answers of the ERP."""
-        work = _Work(self._tables, transaction)
-        for number, (record, ack) in enumerate(self._outbox.read(transaction, batch, PostingAck)):
+        for number, (record, ack) in enumerate(self._outbox.read(work.transaction, batch, PostingAck)):
             await _breathe(number)
             if isinstance(ack.body, PostingRejected):
                 metrics.FAILED_POSTINGS.labels(ack.body.code, str(ack.body.retryable).lower()).inc()
             given = ErpAnswered(ack=ack, at=now())
-            self._measure_posting(transaction, ack, given.at)
-            source = source_of(batch, record)
-            self._decide(work, ack.context.contract_id, given, record.headers, source)
-        self._tell(work)
+            self._decide(work, ack.context.contract_id, given, record.headers, source_of(batch, record))
 
-    async def on_operator_commands(self, batch: Batch, transaction: Transaction) -> None:
+    async def _take_operator_commands(self, work: _Work, batch: Batch) -> None:
         """What operators ask for, in order with everything else of the contract."""
-        work = _Work(self._tables, transaction)
-        for record, command in self._outbox.read(transaction, batch, OperatorCommand):
+        for record, command in self._outbox.read(work.transaction, batch, OperatorCommand):
             given = OperatorAsked(command=command, at=now())
-            source = source_of(batch, record)
-            self._decide(work, command.contract_id, given, record.headers, source)
-        self._tell(work)
+            self._decide(work, command.contract_id, given, record.headers, source_of(batch, record))
 
     async def on_tick(self, partition: int, transaction: Transaction) -> None:
         """The clock: for the contracts for which it is time, and those that a period event has still to reach."""
@@ -238,6 +244,10 @@ class Orchestration:
     def _apply(self, work: _Work, contract_id: str, given: Input, cause: Headers, source: SourceRecord | None) -> None:
         transaction, key = work.transaction, contract_id.encode()
         contract = transaction.get(self._tables.contracts, key) or Contract(contract_id=contract_id)
+        if isinstance(given, RevenueAnswered):
+            _measure_amendment(contract, given)
+        elif isinstance(given, ErpAnswered):
+            _measure_posting(contract, given)
         try:
             decision = decide(contract, given, TableMemory(self._tables, transaction), self._policy)
         except Exception as failure:
@@ -361,21 +371,19 @@ class Orchestration:
                 arrival = EventArrived(event=sweep.event, source=sweep.source, at=now(), closed=work.books.closed)
                 self._apply(work, contract_id, arrival, sweep.cause, sweep.source)
 
-    # --- measures
 
-    def _measure_posting(self, transaction: Transaction, ack: PostingAck, at: dt.datetime) -> None:
-        contract = transaction.get(self._tables.contracts, ack.context.contract_id.encode())
-        for pending in contract.postings if contract is not None else ():
-            if pending.posting.command_id == ack.command_id:
-                metrics.POSTING_ACK_SECONDS.observe((at - pending.sent_at).total_seconds())
+def _measure_posting(contract: Contract, given: ErpAnswered) -> None:
+    for pending in contract.postings:
+        if pending.posting.command_id == given.ack.command_id:
+            metrics.POSTING_ACK_SECONDS.observe((given.at - pending.sent_at).total_seconds())
 
-    def _measure_amendment(self, transaction: Transaction, ack: RevenueAck, at: dt.datetime) -> None:
-        contract = transaction.get(self._tables.contracts, ack.context.contract_id.encode())
-        for step in contract.queue if contract is not None else ():
-            if step.command is not None and step.command.command_id == ack.command_id and step.answer is None:
-                metrics.REVENUE_ACK_SECONDS.observe((at - step.sent_at).total_seconds())
-                if changes_version(step.event):
-                    metrics.AMENDMENT_SECONDS.observe(max((at - step.event.occurred_at).total_seconds(), 0.0))
+
+def _measure_amendment(contract: Contract, given: RevenueAnswered) -> None:
+    for step in contract.queue:
+        if step.command is not None and step.command.command_id == given.ack.command_id and step.answer is None:
+            metrics.REVENUE_ACK_SECONDS.observe((given.at - step.sent_at).total_seconds())
+            if changes_version(step.event):
+                metrics.AMENDMENT_SECONDS.observe(max((given.at - step.event.occurred_at).total_seconds(), 0.0))
 
 
 def _tell_periods(partition: int, books: PeriodBooks) -> None:

@@ -112,7 +112,7 @@ class Stage:
         if any(table.name == name for table in self._tables):
             raise SettingsError(f"{self.app_id}: table {name} is declared twice")
         table = Table(name, f"{self.app_id}-{name}-changelog", encode, decode, watch, cached)
-        self._tables.append(cast(Table[object], table))
+        self._tables.append(cast("Table[object]", table))
         return table
 
     def consume(self, *topics: str, handler: BatchHandler) -> None:
@@ -171,7 +171,7 @@ class Stage:
 
     def stored(self, table: Table[V], partition: int) -> Store[V]:
         """The committed contents of one owned partition of a table, to look at between transactions."""
-        return cast(Store[V], self._owned[partition].store.tables[cast(Table[object], table)])
+        return cast("Store[V]", self._owned[partition].store.tables[cast("Table[object]", table)])
 
     # Faust
 

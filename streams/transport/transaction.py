@@ -51,7 +51,7 @@ class Transaction:
 
     def get(self, table: Table[V], key: bytes) -> V | None:
         """The value as this transaction sees it: its own change first, then what is committed."""
-        known = cast(Table[object], table)
+        known = cast("Table[object]", table)
         changed = self._changes.get(known)
         if changed is not None and key in changed:
             value = changed[key]
@@ -70,13 +70,13 @@ class Transaction:
 
     def items(self, table: Table[V]) -> Iterator[tuple[bytes, V]]:
         """This partition's keys and values, with the transaction's changes up to the moment of the call."""
-        known = cast(Table[object], table)
+        known = cast("Table[object]", table)
         changed = dict(self._changes.get(known, {}))
         return cast("Iterator[tuple[bytes, V]]", _merged(self._stores[known], changed))
 
     def scan(self, table: Table[V], start: bytes = b"", stop: bytes | None = None) -> Iterator[tuple[bytes, V]]:
         """Keys from `start` up to and without `stop` (None: to the end) in their order, as `items` sees them."""
-        known = cast(Table[object], table)
+        known = cast("Table[object]", table)
         changed = {
             key: value
             for key, value in self._changes.get(known, {}).items()
@@ -89,21 +89,21 @@ class Transaction:
 
         As of the last commit: what this transaction has changed itself does not count yet.
         """
-        index = self._stores[cast(Table[object], table)].index
+        index = self._stores[cast("Table[object]", table)].index
         if index is None:
             raise KeyError(f"table {table.name} is not watched; declare it with a watch")
         return index.due(at, limit)
 
     def sums(self, table: Table[V]) -> Mapping[str, Count]:
         """The sums of what a watched table counts, as of the last commit; a name without a sum is absent."""
-        index = self._stores[cast(Table[object], table)].index
+        index = self._stores[cast("Table[object]", table)].index
         if index is None:
             raise KeyError(f"table {table.name} is not watched; declare it with a watch")
         return index.sums
 
     def written(self, table: Table[V]) -> tuple[bytes, ...]:
         """The keys that this transaction has put so far and not deleted."""
-        changes = self._changes.get(cast(Table[object], table), {})
+        changes = self._changes.get(cast("Table[object]", table), {})
         return tuple(key for key, value in changes.items() if not isinstance(value, Deleted))
 
     @property
@@ -119,7 +119,7 @@ class Transaction:
         return not self._outputs and not self._changes
 
     def _changes_of(self, table: Table[V]) -> Changes:
-        known = cast(Table[object], table)
+        known = cast("Table[object]", table)
         changes = self._changes.get(known)
         if changes is None:
             if known not in self._stores:

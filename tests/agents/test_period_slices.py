@@ -65,7 +65,7 @@ class Worker:
             for number, item in enumerate(events)
         ]
         transaction = Transaction(0, self.store.tables)
-        asyncio.run(self._agent.on_events(Batch(COMMERCIAL_EVENTS, 0, records), transaction))
+        asyncio.run(self._agent.on_batch(Batch(COMMERCIAL_EVENTS, 0, records), transaction))
         return self._commit(transaction)
 
     def tick(self, *, commit: bool = True) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ def test_a_record_on_which_the_core_fails_is_set_aside_and_the_next_ones_go_on()
     good = event("good", signed(), contract="C-GOOD")
     transaction = Transaction(0, {table: MemoryStore() for table in stage._tables})
 
-    asyncio.run(agent.on_events(_batch(early, good), transaction))
+    asyncio.run(agent.on_batch(_batch(early, good), transaction))
 
     (exception,) = _sent(transaction, EXCEPTIONS, ExceptionRecord)
     assert (exception.root_cause, exception.owner) == (RootCause.STATE_CORRUPTION, Owner.PLATFORM_ENGINEERING)
@@ -49,7 +49,7 @@ def test_a_period_event_on_which_the_core_fails_for_a_contract_is_sent_again_sin
     agent = Orchestration(stage, Outbox(REGISTRY, POLICY, Observer("orchestration")), broken)
     transaction = Transaction(0, {table: MemoryStore() for table in stage._tables})
 
-    asyncio.run(agent.on_events(_batch(event("good", signed()), period_end("2026-01")), transaction))
+    asyncio.run(agent.on_batch(_batch(event("good", signed()), period_end("2026-01")), transaction))
 
     (exception,) = _sent(transaction, EXCEPTIONS, ExceptionRecord)
     assert (exception.event_id, exception.context.contract_id) == ("close-ACME-US-2026-01", "C1")

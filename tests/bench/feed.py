@@ -27,8 +27,8 @@ from streams.codec.json_events import event_from_json
 from streams.config import load_configuration
 from streams.records import CommercialEvent, ErpPosting, PostingAck, RevenueAck, RevenueCommand
 from streams.shipped import shipped
-from streams.timeline.reading import partition_of
 from streams.topics import COMMERCIAL_EVENTS, CONTRACT_STATUS, POSTING_ACKS, REVENUE_ACKS
+from streams.transport.partitioner import partition_of
 from tests.bench.kernel import OUTPUT_TOPICS, Kernel, PartitionWork, Sent
 from tests.bench.verify import Expected, Found
 from tests.infra.component import REPOSITORY

@@ -1,7 +1,8 @@
 """Row: tieout's orchestration stage as it ships, built by its own wiring.
 
-Only the input differs: one more agent reads the feed and hands each run of records of one kind to the stage's own
-handler for the topic on which that kind travels in production.
+Only the input differs: one more agent reads the feed and hands the runs of records of one kind to the stage's own
+agents, as if they had come from the topics on which they travel in production. Like the raw loop it tells where a
+contract stands once a batch.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from itertools import groupby
 
 import uvloop
 
+from streams.agents.orchestration import Orchestration
 from streams.config import load_settings
+from streams.topics import COMMERCIAL_EVENTS
 from streams.transport import Batch, Record, Stage, Transaction, run_worker
-from streams.transport.partition import BatchHandler
 from streams.wiring import build_stage
 from tests.bench.kernel import Kernel
 from tests.bench.rows.options import Options, options
@@ -30,12 +32,12 @@ def benchmarked_stage(given: Options) -> Stage:
     )
     stage = build_stage("orchestration", load_settings())
     stage.settings = replace(stage.settings, transactional=given.exactly_once)
-    handlers: dict[str, BatchHandler] = dict(stage._handlers)
+    agents: Orchestration = stage._handlers[COMMERCIAL_EVENTS].__self__  # type: ignore[attr-defined]
     topic_of = Kernel().topic_of
 
     async def on_feed(batch: Batch, transaction: Transaction) -> None:
-        for topic, records in groupby(batch.records, lambda record: _topic(record, topic_of)):
-            await handlers[topic](Batch(topic, batch.partition, tuple(records)), transaction)
+        runs = groupby(batch.records, lambda record: _topic(record, topic_of))
+        await agents.on_batches((Batch(topic, batch.partition, tuple(run)) for topic, run in runs), transaction)
 
     stage.consume(given.input, handler=on_feed)
     return stage
