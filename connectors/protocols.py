@@ -26,6 +26,21 @@ class ConnectorUnavailable(Exception):
     """The foreign system cannot be reached or has not answered: nothing is known, the same call must be made again."""
 
 
+class ConnectorThrottled(ConnectorUnavailable):
+    """The foreign system asks for fewer calls; the same call must be made again, not before `retry_after` seconds.
+
+    `retry_after` is None where the system named no time.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ConnectorDenied(ConnectorUnavailable):
+    """The foreign system refuses the credentials or their rights: an operator must act, then the same call is made."""
+
+
 class DatabaseOutdated(Exception):
     """An earlier release made the database and did not keep what this one needs; the operator must act."""
 
