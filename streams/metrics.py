@@ -113,5 +113,22 @@ CONTRACTS_IN_VARIANCE = Gauge(
     "tieout_contracts_in_variance", "Contracts whose systems do not tie out, by partition.", ["partition"]
 )
 CONNECTOR_FAILURES = Counter(
-    "tieout_connector_failures_total", "Calls to a foreign system without an outcome, by connector.", ["connector"]
+    "tieout_connector_failures_total",
+    "Calls to a foreign system that are made again, by connector and why: unavailable, throttled or denied.",
+    ["connector", "why"],
+)
+CONNECTOR_BREAKER = Gauge(
+    "tieout_connector_breaker_state",
+    "Whether a worker calls a connector: 0 yes, 1 one call looks whether it is back, 2 no and its batches are held.",
+    ["connector"],
+)
+CONNECTOR_DENIED = Gauge(
+    "tieout_connector_denied",
+    "1 while a foreign system refuses the credentials or their rights: an operator must act.",
+    ["connector"],
+)
+CONNECTOR_THROTTLED_SECONDS = Counter(
+    "tieout_connector_throttled_seconds_total",
+    "Seconds that batches waited for the rate of a connector, by whose wish: own_rate, or that of the system.",
+    ["connector", "by"],
 )

@@ -13,7 +13,9 @@ from streams.agents.observe import Observer
 from streams.agents.outbox import Outbox
 from streams.codec.registry import EmbeddedRegistry, SchemaRegistry, open_registry
 from streams.config import Configuration, Settings, SettingsError, load_configuration
+from streams.config.connectors import check_shares
 from streams.config.errors import Problem
+from streams.core.connector_policy import PostingPolicy
 from streams.embedded.address import read_address
 from streams.transport import ClientSettings, Stage, StageSettings
 
@@ -97,6 +99,11 @@ def build_stage(name: str, settings: Settings) -> Stage:
     return stage
 
 
+def _posting_policy(settings: Settings, configuration: Configuration) -> PostingPolicy:
+    check_shares(configuration.posting, settings.partitions, settings.config)
+    return configuration.posting
+
+
 _NOWHERE = "127.0.0.1:9"
 """Never connected to: declaring tables needs no broker."""
 
@@ -110,7 +117,12 @@ _BUILDERS: dict[str, Builder] = {
         stage, outbox, configuration.policy
     ),
     posting.STAGE: lambda stage, outbox, settings, configuration: posting.Posting(
-        stage, outbox, revenue_platform(settings), ledger(settings, configuration)
+        stage,
+        outbox,
+        revenue_platform(settings),
+        ledger(settings, configuration),
+        policy=_posting_policy(settings, configuration),
+        partitions=settings.partitions,
     ),
     reconciliation.STAGE: lambda stage, outbox, _, configuration: reconciliation.Reconciliation(
         stage, outbox, configuration.policy, PATIENCE

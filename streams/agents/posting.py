@@ -7,16 +7,16 @@ answers (protocol step 8).
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import random
+from concurrent.futures import ThreadPoolExecutor
 
 from msgspec.structs import replace
 
-from connectors.protocols import ConnectorUnavailable, Erp, RevenuePlatform
-from streams import metrics
+from connectors.protocols import Erp, RevenuePlatform
+from streams.agents.calling import ConnectorCalls, Draw
 from streams.agents.clock import now
 from streams.agents.outbox import Outbox
+from streams.core.connector_policy import PostingPolicy
 from streams.records import (
     ErpPosting,
     PostingAccepted,
@@ -29,31 +29,42 @@ from streams.records import (
 from streams.topics import ERP_POSTINGS, POSTING_ACKS, REVENUE_ACKS, REVENUE_COMMANDS
 from streams.transport import Batch, Stage, Transaction
 
-log = logging.getLogger(__name__)
-
 STAGE = "posting"
-FIRST_WAIT_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 10.0
-
-C = TypeVar("C")
-A = TypeVar("A")
+_MOST_THREADS = 64
 
 
 class Posting:
     """The posting stage's agents: one for revenue, one for the ERP."""
 
-    def __init__(self, stage: Stage, outbox: Outbox, revenue: RevenuePlatform, erp: Erp, *, attempts: int = 8) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        outbox: Outbox,
+        revenue: RevenuePlatform,
+        erp: Erp,
+        *,
+        policy: PostingPolicy,
+        partitions: int,
+        draw: Draw = random.random,
+    ) -> None:
         self._outbox = outbox
         self._revenue = revenue
         self._erp = erp
-        self._attempts = attempts
+        self._revenue_calls = ConnectorCalls("revenue", policy.revenue, partitions, draw)
+        self._erp_calls = ConnectorCalls("erp", policy.erp, partitions, draw)
+        # A partition has one batch at a time in hand, of one of the two connectors.
+        self._threads = min(_MOST_THREADS, partitions * max(policy.revenue.concurrency, policy.erp.concurrency))
+        self._has_threads = False
         stage.consume(REVENUE_COMMANDS, handler=self.on_revenue_commands)
         stage.consume(ERP_POSTINGS, handler=self.on_erp_postings)
 
     async def on_revenue_commands(self, batch: Batch, transaction: Transaction) -> None:
         """Execute revenue commands and acknowledge them."""
         read = self._outbox.read(transaction, batch, RevenueCommand)
-        answers = await self._call("revenue", self._revenue.execute, [command for _, command in read])
+        self._make_threads()
+        commands = [command for _, command in read]
+        keys = [command.context.contract_id for command in commands]
+        answers = await self._revenue_calls.answers(transaction, self._revenue.execute, commands, keys)
         for (record, command), answer in zip(read, answers, strict=True):
             accepted = isinstance(answer, RevenueAccepted)
             context = replace(
@@ -75,7 +86,10 @@ class Posting:
     async def on_erp_postings(self, batch: Batch, transaction: Transaction) -> None:
         """Post journals and acknowledge them."""
         read = self._outbox.read(transaction, batch, ErpPosting)
-        answers = await self._call("erp", self._erp.post, [posting for _, posting in read])
+        self._make_threads()
+        postings = [posting for _, posting in read]
+        keys = [posting.context.contract_id for posting in postings]
+        answers = await self._erp_calls.answers(transaction, self._erp.post, postings, keys)
         for (record, posting), answer in zip(read, answers, strict=True):
             accepted = isinstance(answer, PostingAccepted)
             status = ProcessingStatus.POSTED if accepted else ProcessingStatus.EXCEPTION
@@ -90,22 +104,9 @@ class Posting:
             )
             self._outbox.send(transaction, POSTING_ACKS, posting.context.contract_id, ack, record.headers)
 
-    async def _call(self, connector: str, function: Callable[[Sequence[C]], list[A]], commands: list[C]) -> list[A]:
-        """Call a connector in a thread until it answers; the batch is held meanwhile, nothing overtakes it.
-
-        Raises ConnectorUnavailable after the last attempt: the worker stops, and when restarted reads the batch again.
-        """
-        if not commands:
-            return []
-        wait = FIRST_WAIT_SECONDS
-        for attempt in range(1, self._attempts + 1):
-            try:
-                return await asyncio.to_thread(function, commands)
-            except ConnectorUnavailable as failure:
-                metrics.CONNECTOR_FAILURES.labels(connector).inc()
-                log.warning("%s connector, attempt %d of %d: %s", connector, attempt, self._attempts, failure)
-                if attempt == self._attempts:
-                    raise
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-        raise AssertionError("unreachable: the loop returns or raises")
+    def _make_threads(self) -> None:
+        """Let every call have its thread: asyncio's own pool has few, and calls mostly wait."""
+        if not self._has_threads:
+            pool = ThreadPoolExecutor(self._threads, thread_name_prefix="connector")
+            asyncio.get_running_loop().set_default_executor(pool)
+            self._has_threads = True

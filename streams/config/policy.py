@@ -15,12 +15,13 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from streams.config import files
+from streams.config import connectors, files
 from streams.config.chart import Account, BusinessCalendar, ChartOfAccounts, CloseWindow, TaxJurisdiction
 from streams.config.crosscheck import PolicyFiles, Read, cross_problems
 from streams.config.errors import PolicyError, Problem
 from streams.config.problems import problems_in_file
 from streams.config.yamlfile import read_yaml
+from streams.core.connector_policy import PostingPolicy
 from streams.core.fiscal import CalendarMonths, FiscalCalendar, FiscalWeeks
 from streams.core.policy import ApprovalRule, Bounds, Entity, ExceptionRule, Policy, PostingAccounts
 from streams.core.rates import DatedRates, ExchangeRates
@@ -42,6 +43,7 @@ class Configuration:
     """Every entity; empty where no region is given."""
     sla_in_close_window: Mapping[RootCause, dt.timedelta]
     """Deadlines that are shorter in the close window; a root cause that is missing keeps its usual one."""
+    posting: PostingPolicy
 
 
 def load_configuration(folder: Path) -> Configuration:
@@ -55,9 +57,12 @@ def load_configuration(folder: Path) -> Configuration:
     exceptions = _read(folder / "exceptions.yaml", files.ExceptionsFile, problems)
     policies = _read(folder / "policies.yaml", files.PoliciesFile, problems)
     rates = _read(folder / "exchange_rates.yaml", files.ExchangeRatesFile, problems)
+    calls = _read(folder / connectors.FILE, connectors.ConnectorsFile, problems)
     # What a broken file should agree with is checked once it is mended: its other problems come first.
     problems.extend(cross_problems(PolicyFiles(accounts, rules, entities, tax, calendars, exceptions, policies, rates)))
-    if problems or not (accounts and rules and entities and tax and calendars and exceptions and policies and rates):
+    if problems or not (
+        accounts and rules and entities and tax and calendars and exceptions and policies and rates and calls
+    ):
         raise PolicyError(problems)
     return Configuration(
         policy=_policy(rules.model, entities.model, tax.model, exceptions.model, policies.model, rates.model),
@@ -74,6 +79,7 @@ def load_configuration(folder: Path) -> Configuration:
             for cause, entry in exceptions.model.exceptions.items()
             if entry.sla_hours_in_close_window is not None
         },
+        posting=calls.model.policy(),
     )
 
 

@@ -7,6 +7,7 @@ from streams.transport.driver import Transport
 from streams.transport.errors import (
     CommitFailed,
     OwnershipLost,
+    PartitionGivenUp,
     RecoveryFailed,
     SettingsError,
     StageFailed,
@@ -35,6 +36,7 @@ __all__ = [
     "Entry",
     "Headers",
     "OwnershipLost",
+    "PartitionGivenUp",
     "Record",
     "RecoveryFailed",
     "SettingsError",

@@ -10,6 +10,7 @@ An app without those attributes gets the plain driver with committed reads.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -117,6 +118,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 consumer.seek(tp, records[0].offset)
         return Fetched({}, -1)
 
+    def note_poll(self) -> None:
+        """Count a poll that asked for nothing: aiokafka leaves the group when it is not polled for too long.
+
+        An outage behind a handler may hold every partition back for hours, and the worker still is alive.
+        """
+        self._ensure_consumer()._subscription._last_fetch_ended = time.monotonic()
+
     def member_id(self) -> str:
         """Who this worker is in its group, in the current generation."""
         return str(self._ensure_consumer()._coordinator.member_id)
@@ -162,6 +170,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         batched = self._batched_topics()
         wanted = {tp for tp in active_partitions if tp.topic not in batched or owner.accepts(tp.partition)}
         if not wanted:
+            self._thread.note_poll()
             await asyncio.sleep(_HELD_BACK_SECONDS)
             return {}
         held_back = len(wanted) < len(active_partitions)

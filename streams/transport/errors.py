@@ -43,5 +43,9 @@ class OwnershipLost(CommitFailed):
     """Another worker has taken over this partition; this one must not go on."""
 
 
+class PartitionGivenUp(TransportError):
+    """A batch that was held is left to the partition's next owner; unlike the others it ends no worker."""
+
+
 class StageFailed(TransportError):
     """A stage stopped by itself; the cause is chained."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-from streams.transport.errors import CommitUnanswered
+from streams.transport.errors import CommitUnanswered, PartitionGivenUp
 from streams.transport.producer import ChangelogWrite, PartitionProducer
 from streams.transport.records import Batch, Record
 from streams.transport.store import PartitionStore, Written
@@ -93,6 +93,8 @@ class Partition:
         self._next_offsets: dict[str, int] = {}
         self._lock = asyncio.Lock()
         self._cancelled = Event()
+        self._giving_up = asyncio.Event()
+        self._left_behind = False
         self._closed = False
         self._opening: asyncio.Task[None] = asyncio.create_task(self._open())
 
@@ -120,9 +122,10 @@ class Partition:
         return self._next_offsets.get(topic, 0)
 
     def refuse_work(self) -> None:
-        """Take no more work; the batch in hand goes on."""
+        """Take no more work; the batch in hand goes on, one that is only held is let go."""
         self._closed = True
         self._cancelled.set()
+        self._giving_up.set()
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -155,7 +158,8 @@ class Partition:
     async def close(self, timeout: float) -> None:
         """Take no more work, finish the batch in hand, give up the producer.
 
-        A batch that takes longer than `timeout` seconds is left behind; its commit will be refused by the broker.
+        A batch that takes longer than `timeout` seconds is left behind: it is not committed any more, and a commit that
+        had begun will be refused by the broker once the partition has another owner.
         """
         self.refuse_work()
         try:
@@ -164,6 +168,7 @@ class Partition:
                 async with self._lock:
                     await asyncio.get_running_loop().run_in_executor(self._io, self._producer.close)
         except TimeoutError:
+            self._left_behind = True
             log.warning("partition %d: the batch in hand did not finish within %s s", self.number, timeout)
 
     @contextmanager
@@ -192,10 +197,16 @@ class Partition:
     async def _run(self, handle: Callable[[Transaction], Awaitable[None]], batch: Batch | None) -> None:
         """Handle and commit; what has failed closes the partition before the lock is free again."""
         with self._all_or_nothing_more():
-            transaction = Transaction(self.number, self.store.tables)
+            transaction = Transaction(self.number, self.store.tables, self.membership.generation, self._giving_up)
             started = time.perf_counter()
-            await handle(transaction)
+            try:
+                await handle(transaction)
+            except PartitionGivenUp as given_up:
+                log.info("%s", given_up)
+                return
             handled = time.perf_counter()
+            if self._left_behind:
+                return
             if batch is None and transaction.is_empty:
                 return
             await self._commit(transaction, {batch.topic: batch.records[-1].offset + 1} if batch else {})

@@ -6,10 +6,12 @@ knows no client; committing it is the partition's work. A handler that raises le
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import TypeVar, cast
 
+from streams.transport.errors import PartitionGivenUp
 from streams.transport.records import Headers, Output
 from streams.transport.store import Store
 from streams.transport.table import Deleted, Table
@@ -23,10 +25,15 @@ Changes = dict[bytes, object | Deleted]
 class Transaction:
     """One micro-batch (or timer tick) on one partition: all of its effects are committed together or not at all."""
 
-    __slots__ = ("_changes", "_outputs", "_stores", "partition")
+    __slots__ = ("_changes", "_giving_up", "_outputs", "_stores", "generation", "partition")
 
-    def __init__(self, partition: int, stores: Stores) -> None:
+    def __init__(
+        self, partition: int, stores: Stores, generation: int = 0, giving_up: asyncio.Event | None = None
+    ) -> None:
         self.partition = partition
+        #: The group's generation under which this worker has the partition: another one, another assignment.
+        self.generation = generation
+        self._giving_up = giving_up or asyncio.Event()
         self._stores = stores
         self._outputs: list[Output] = []
         self._changes: dict[Table[object], Changes] = {}
@@ -48,6 +55,20 @@ class Transaction:
         """
         number = -1 if partition is None else partition
         self._outputs.append(Output(topic, key, value, headers, number, timestamp_ms))
+
+    async def hold(self, seconds: float) -> None:
+        """Keep the batch in hand for a while, as long as this worker keeps the partition.
+
+        Meanwhile no more than a few batches of the partition are fetched, and the worker stays in its group. Raises
+        PartitionGivenUp once the worker stops or the group takes the partition away: let it through.
+        """
+        if not self._giving_up.is_set():
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._giving_up.wait()
+            except TimeoutError:
+                return
+        raise PartitionGivenUp(f"partition {self.partition} is being given up: its next owner reads the batch again")
 
     def get(self, table: Table[V], key: bytes) -> V | None:
         """The value as this transaction sees it: its own change first, then what is committed."""

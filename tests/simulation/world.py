@@ -112,7 +112,15 @@ class World:
             case "orchestration":
                 Orchestration(stage, box, policy)
             case "posting":
-                Posting(stage, box, self.revenue, self.erp)
+                Posting(
+                    stage,
+                    box,
+                    self.revenue,
+                    self.erp,
+                    policy=CONFIGURATION.posting,
+                    partitions=self.setup.partitions,
+                    draw=self.random.random,
+                )
             case _:
                 Reconciliation(stage, box, policy, PATIENCE)
         return stage
