@@ -6,9 +6,10 @@ system already holds returns the first answer and changes nothing (architecture,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 
 from streams.records import (
@@ -66,6 +67,16 @@ class AccountBalance:
     balance: Decimal
 
 
+class PeriodStatus(StrEnum):
+    """Whether an ERP takes postings in a period."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    """Refused with the code `closed_period`; a person may open it again."""
+    UNKNOWN = "unknown"
+    """The ERP has no such entity, or no such period of it."""
+
+
 class Source(Protocol):
     """A commercial system: maps what it sends to canonical events (the experience layer of the APIs)."""
 
@@ -106,4 +117,15 @@ class Erp(Protocol):
 
     def balances(self, contract_id: str | None = None) -> list[AccountBalance]:
         """Return the balances by entity, account and currency, of everything or of one contract."""
+        ...
+
+    def posted(self, command_ids: Collection[str]) -> dict[str, PostingAccepted]:
+        """Return the answers to those commands that are posted, by command id; what is missing is not posted.
+
+        Raises ConnectorUnavailable.
+        """
+        ...
+
+    def period_status(self, legal_entity: str, period: str) -> PeriodStatus:
+        """Return whether an entity's accounting period, YYYY-MM, takes postings. Raises ConnectorUnavailable."""
         ...

@@ -9,11 +9,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from connectors.protocols import AccountBalance, ConnectorUnavailable, Erp, RevenuePlatform, RevenuePosition
+from connectors.protocols import (
+    AccountBalance,
+    ConnectorUnavailable,
+    Erp,
+    PeriodStatus,
+    RevenuePlatform,
+    RevenuePosition,
+)
 from streams import wiring, worker
 from streams.config import Configuration, Settings, load_settings
 from streams.records import (
@@ -82,6 +89,12 @@ class FaultyErp(Erp):
 
     def balances(self, contract_id: str | None = None) -> list[AccountBalance]:
         return self._erp.balances(contract_id)
+
+    def posted(self, command_ids: Collection[str]) -> dict[str, PostingAccepted]:
+        return self._erp.posted(command_ids)
+
+    def period_status(self, legal_entity: str, period: str) -> PeriodStatus:
+        return self._erp.period_status(legal_entity, period)
 
 
 class FaultyRevenuePlatform(RevenuePlatform):

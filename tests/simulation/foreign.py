@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from connectors.erp.ledger.memory import MemoryLedger
-from connectors.protocols import AccountBalance, ConnectorUnavailable, RevenuePosition
+from connectors.protocols import AccountBalance, ConnectorUnavailable, PeriodStatus, RevenuePosition
 from connectors.revenue.embedded.memory import Answer, MemoryRevenuePlatform
 from streams.records import ErpPosting, PostingAccepted, PostingRejected, RevenueAccepted, RevenueCommand
 from tests.simulation.runtime import here, point
@@ -90,3 +90,9 @@ class ForeignErp:
 
     def balances(self, contract_id: str | None = None) -> list[AccountBalance]:
         return self.ledger.balances(contract_id)
+
+    def posted(self, command_ids: Collection[str]) -> dict[str, PostingAccepted]:
+        return self.ledger.posted(command_ids)
+
+    def period_status(self, legal_entity: str, period: str) -> PeriodStatus:
+        return self.ledger.period_status(legal_entity, period)

@@ -16,10 +16,10 @@ from sqlalchemy.exc import IntegrityError
 from connectors.erp.ledger.checks import Books
 from connectors.erp.ledger.database import Database, open_engine
 from connectors.erp.ledger.entries import ClosedPeriod, EntryFilter, LedgerEntry, read_page
-from connectors.erp.ledger.posting import insert_absent, lock_numbers, post_in
+from connectors.erp.ledger.posting import insert_absent, lock_numbers, post_in, read_posted
 from connectors.erp.ledger.reading import read_lines, read_movements, read_sum_of_first
 from connectors.erp.ledger.schema import Amount, entries, lines, periods
-from connectors.protocols import AccountBalance, ConnectorUnavailable, Erp
+from connectors.protocols import AccountBalance, ConnectorUnavailable, Erp, PeriodStatus
 from connectors.reading import Dimension, LedgerLine, LineFilter, Movement
 from streams.core.fiscal import FiscalCalendar
 from streams.core.money import period_start, quantize
@@ -98,6 +98,21 @@ class EmbeddedLedger(Erp):
             AccountBalance(row.entity, row.account, row.book_currency, quantize(row.balance, row.book_currency))
             for row in rows
         ]
+
+    def posted(self, command_ids: Collection[str]) -> dict[str, PostingAccepted]:
+        """Return the first answers to the commands that are in the ledger. Raises ConnectorUnavailable."""
+        with self._database.read() as connection:
+            return read_posted(connection, command_ids)
+
+    def period_status(self, legal_entity: str, period: str) -> PeriodStatus:
+        """Return whether an entity's period takes postings. Raises ConnectorUnavailable."""
+        first_open = self._books.first_open_period.get(legal_entity)
+        if first_open is None:
+            return PeriodStatus.UNKNOWN
+        query = select(periods.c.period).where(periods.c.entity == legal_entity, periods.c.period == period)
+        with self._database.read() as connection:
+            closed = connection.execute(query).first() is not None
+        return PeriodStatus.CLOSED if closed or period < first_open else PeriodStatus.OPEN
 
     def entries(self, wanted: EntryFilter | None = None) -> Iterator[LedgerEntry]:
         """Iterate over entries, oldest first, a page at a time. Raises ConnectorUnavailable."""

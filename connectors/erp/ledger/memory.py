@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from connectors.erp.ledger.checks import Books, Original, refuse_by_itself, refuse_closed, refuse_reversal
 from connectors.erp.ledger.memory_reading import add_up, ledger_lines, select
-from connectors.protocols import AccountBalance
+from connectors.protocols import AccountBalance, PeriodStatus
 from connectors.reading import Dimension, LedgerLine, LineFilter, Movement
 from streams.core.fiscal import FiscalCalendar
 from streams.core.money import ZERO, quantize
@@ -59,6 +59,18 @@ class MemoryLedger:
     def reopen_period(self, entity: str, period: str) -> None:
         """Take postings in a period again; reopening an open one changes nothing."""
         self._closed.discard((entity, period))
+
+    def posted(self, command_ids: Collection[str]) -> dict[str, PostingAccepted]:
+        """Return the first answers to the commands that were accepted."""
+        return {name: self._answers[name] for name in command_ids if name in self._answers}
+
+    def period_status(self, legal_entity: str, period: str) -> PeriodStatus:
+        """Return whether an entity's period takes postings."""
+        first_open = self._books.first_open_period.get(legal_entity)
+        if first_open is None:
+            return PeriodStatus.UNKNOWN
+        closed = period < first_open or (legal_entity, period) in self._closed
+        return PeriodStatus.CLOSED if closed else PeriodStatus.OPEN
 
     def balances(self, contract_id: str | None = None) -> list[AccountBalance]:
         """Return debits less credits by entity, account and currency, sorted."""

@@ -88,22 +88,27 @@ def _closed_periods(connection: Connection, entity_names: Collection[str]) -> se
 
 def _known(connection: Connection, postings: Sequence[ErpPosting]) -> _Known:
     """Look before posting: what the ledger holds of these commands, and of those that they reverse."""
-    asked = {posting.command_id for posting in postings}
-    wanted = asked | {p.body.reverses_command_id for p in postings if isinstance(p.body, ReverseJournal)}
-    known = _Known({}, {})
-    repeated: list[int] = []
-    columns = (entries.c.entry_id, entries.c.command_id, entries.c.entity, entries.c.currency)
-    for ids in _chunks(sorted(wanted), _IDS_A_QUERY):
+    known = _Known(read_posted(connection, {posting.command_id for posting in postings}), {})
+    reversed_ids = {p.body.reverses_command_id for p in postings if isinstance(p.body, ReverseJournal)}
+    columns = (entries.c.command_id, entries.c.entity, entries.c.currency)
+    for ids in _chunks(sorted(reversed_ids), _IDS_A_QUERY):
         for row in connection.execute(select(*columns).where(entries.c.command_id.in_(ids))):
             known.originals[row.command_id] = Original(row.entity, row.currency)
-            if row.command_id in asked:
-                repeated.append(row.entry_id)
-    for entry_ids in _chunks(repeated, _IDS_A_QUERY):
-        for entry in read_entries(connection, entry_ids):
-            known.answers[entry.command_id] = PostingAccepted(
-                document_number=entry.document_number, period=entry.period, lines=entry.lines
-            )
     return known
+
+
+def read_posted(connection: Connection, command_ids: Collection[str]) -> dict[str, PostingAccepted]:
+    """Return the answers to those commands that the ledger holds, by command id."""
+    entry_ids = [
+        row.entry_id
+        for ids in _chunks(sorted(command_ids), _IDS_A_QUERY)
+        for row in connection.execute(select(entries.c.entry_id).where(entries.c.command_id.in_(ids)))
+    ]
+    return {
+        entry.command_id: PostingAccepted(document_number=entry.document_number, period=entry.period, lines=entry.lines)
+        for ids in _chunks(sorted(entry_ids), _IDS_A_QUERY)
+        for entry in read_entries(connection, ids)
+    }
 
 
 def _accept(posting: ErpPosting, last_numbers: dict[tuple[str, str], int]) -> PostingAccepted:

@@ -1,0 +1,1 @@
+"""Connectors against the real systems, or what stands for them."""
