@@ -101,35 +101,40 @@ class ConnectorCalls:
             await transaction.hold(wait)
 
     async def _permit(self, transaction: Transaction) -> Permit:
-        """Wait until a call may go: no pause asked for, the rate's share, then the breaker."""
-        paid = self._share is None
+        """Wait until a call may go: no pause asked for, a breaker that lets it through, and the rate's share."""
+        while True:
+            await self._wait_while_shut(transaction)
+            await self._wait_for_share(transaction)
+            # A call goes when its share is due or not at all: those put off would add up to more than a burst.
+            if self._not_before > _now():
+                continue
+            breaker, permit = admit(self._breaker, _now(), self._policy.breaker)
+            if permit is not None:
+                self._now_is(breaker, None)
+                return permit
+
+    async def _wait_while_shut(self, transaction: Transaction) -> None:
         while True:
             now = _now()
             if (pause := self._not_before - now) > 0:
                 await self._hold_throttled(transaction, pause, "system")
-                continue
-            if (until := seconds_until_call(self._breaker, now)) > 0:
+            elif (until := seconds_until_call(self._breaker, now)) > 0:
                 await transaction.hold(min(until, _LOOK_AGAIN_SECONDS))
-                continue
-            if not paid:
-                paid = True
-                await self._pay(transaction, now)
-                continue
-            state, permit = admit(self._breaker, now, self._policy.breaker)
-            if permit is not None:
-                self._now_is(state, None)
-                return permit
+            else:
+                return
 
-    async def _pay(self, transaction: Transaction, now: float) -> None:
-        if self._share is not None:
-            # Under another assignment it may have had another owner meanwhile, who used what this bucket still holds.
-            generation, bucket = self._buckets.get(transaction.partition, (None, empty_bucket(now)))
-            if generation != transaction.generation:
-                bucket = empty_bucket(now)
-            bucket, wait = reserve(bucket, self._share, now)
-            self._buckets[transaction.partition] = (transaction.generation, bucket)
-            if wait > 0:
-                await self._hold_throttled(transaction, wait, "own_rate")
+    async def _wait_for_share(self, transaction: Transaction) -> None:
+        if self._share is None:
+            return
+        now = _now()
+        generation, bucket = self._buckets.get(transaction.partition, (None, empty_bucket(now)))
+        if generation != transaction.generation:
+            # Meanwhile it may have had another owner, who used what this bucket still holds.
+            bucket = empty_bucket(now)
+        bucket, wait = reserve(bucket, self._share, now)
+        self._buckets[transaction.partition] = (transaction.generation, bucket)
+        if wait > 0:
+            await self._hold_throttled(transaction, wait, "own_rate")
 
     async def _hold_throttled(self, transaction: Transaction, seconds: float, by: str) -> None:
         metrics.CONNECTOR_THROTTLED_SECONDS.labels(self.name, by).inc(seconds)

@@ -30,6 +30,7 @@ class Job:
     transactional: bool = True
     poison: bool = False
     stall_partition: int | None = None
+    hold_while: str | None = None
     client: dict[str, str] = field(default_factory=dict)
     settings: dict[str, float | str] = field(default_factory=dict)
 
@@ -54,6 +55,11 @@ def build(job: Job) -> Stage:
         nonlocal handled
         if batch.partition == job.stall_partition:
             await asyncio.Event().wait()
+        looks = 0
+        while job.hold_while is not None and Path(job.hold_while).exists():
+            say(held=looks, partition=batch.partition)
+            looks += 1
+            await tx.hold(0.1)
         for record in batch.records:
             if job.poison and record.value == POISON:
                 raise ValueError("a poisoned record")

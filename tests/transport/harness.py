@@ -41,7 +41,7 @@ class Bench:
     produced: list[int] = field(default_factory=list)
 
     @classmethod
-    def on(cls, broker: str, *, partitions: int = PARTITIONS, **job: bool) -> Bench:
+    def on(cls, broker: str, *, partitions: int = PARTITIONS, **job: bool | str) -> Bench:
         name = f"t{uuid.uuid4().hex[:8]}"
         bench = cls(
             Job(

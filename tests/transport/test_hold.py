@@ -1,0 +1,70 @@
+"""A batch that is held: for as long as it takes, the worker stays in its group, and lets go when it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from tests.transport.conftest import Broker
+from tests.transport.harness import FAST_GROUP, Bench, Event, Worker, drained, records_for
+
+_MAX_POLL_SECONDS = 2.0
+_LOOKS = 70
+"""Of a tenth of a second each: more than three times the longest pause between polls."""
+
+
+def held_bench(broker: Broker, folder: Path) -> tuple[Bench, Path]:
+    switch = folder / "held"
+    switch.touch()
+    bench = Bench.on(broker.bootstrap, hold_while=str(switch))
+    settings: dict[str, float | str] = {**FAST_GROUP, "max_poll_interval": _MAX_POLL_SECONDS}
+    return replace(bench, job=replace(bench.job, settings=settings)), switch
+
+
+def test_holding_every_partition_longer_than_the_longest_poll_interval_keeps_them(
+    broker: Broker, tmp_path: Path
+) -> None:
+    bench, switch = held_bench(broker, tmp_path)
+    records = records_for(keys=20, each=20)
+    with bench.worker() as worker:
+        assert len(worker.wait_ready(lambda ready: len(ready) == 4)) == 4
+        bench.produce(records)
+        wait_held(worker, _LOOKS)
+        more = records_for(keys=20, each=20, start=len(records))
+        bench.produce(more)
+        switch.unlink()
+        drained(bench)
+        assert worker.is_running
+    bench.assert_counted_exactly_once(records + more)
+
+
+def test_a_worker_that_is_told_to_stop_lets_go_of_what_it_holds_at_once_and_the_next_one_goes_on(
+    broker: Broker, tmp_path: Path
+) -> None:
+    bench, switch = held_bench(broker, tmp_path)
+    records = records_for(keys=20, each=5)
+    bench.produce(records)
+    with bench.worker() as worker:
+        worker.wait_ready(lambda ready: len(ready) == 4)
+        wait_held(worker, 3)
+        told = time.monotonic()
+        worker.signal(signal.SIGTERM)
+        assert worker.exit_code(10.0) == 0
+        assert time.monotonic() - told < 5.0, "it waited for a batch that was only held"
+    assert bench.outputs() == []
+    switch.unlink()
+    with bench.worker():
+        drained(bench)
+    bench.assert_counted_exactly_once(records)
+
+
+def wait_held(worker: Worker, looks: int) -> None:
+    """Wait until a batch has been held for so many looks; no partition may go meanwhile."""
+
+    def holds(event: Event) -> bool:
+        assert "ready" not in event, f"the partitions changed: {event}"
+        return int(str(event.get("held", -1))) >= looks
+
+    worker.wait_for(holds, f"held for {looks} looks")
