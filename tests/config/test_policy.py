@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from streams.config import AccountType, PolicyError, load_chart, load_configuration, load_policy
+from streams.config.connectors import check_shares
+from streams.core.connector_policy import EMBEDDED, PostingPolicy, RateRule
 from streams.core.fiscal import CalendarMonths, FiscalWeeks, NamedBy, YearRule
 from streams.core.policy import LatePolicy, RejectionPolicy
 from streams.records import Owner, ResolvingAction, RootCause, Severity
@@ -183,6 +185,37 @@ def test_a_calendar_knows_weekends_holidays_and_the_close_window() -> None:
         ("exchange_rates.yaml", "2024-01-01: ", "2024-01-01: -", ["rates.USD/EUR.2024-01-01", "greater than 0"]),
         ("exchange_rates.yaml", "holds_days: 31", "holds_days: 0", ["holds_days: found '0'"]),
         ("tax.yaml", "  DE: {account: 2530", "  [DE]: {account: 2530", ["found a list as a key"]),
+        (
+            "connectors.yaml",
+            "concurrency: 1",
+            "concurrency: 0",
+            ["posting.revenue.concurrency: found '0'", "or equal to 1"],
+        ),
+        ("connectors.yaml", "    rate: null\n", "", ["posting.revenue.rate: found nothing", "most calls; null"]),
+        (
+            "connectors.yaml",
+            "rate: null",
+            "rate: {calls_per_second: 0, bursts: 5}",
+            ["rate.calls_per_second: found '0'", "found the unknown key bursts", "Did you mean burst?"],
+        ),
+        (
+            "connectors.yaml",
+            "longest_wait_seconds: 10,",
+            "longest_wait_seconds: 0.1,",
+            ["posting.revenue.retry", "first_wait_seconds <= longest_wait_seconds <= longest_in_all_seconds"],
+        ),
+        (
+            "connectors.yaml",
+            "open_seconds: 10,",
+            "open_seconds: inf,",
+            ["revenue.breaker.open_seconds", "finite number"],
+        ),
+        (
+            "connectors.yaml",
+            "failures: 5",
+            "failures: many",
+            ["breaker.failures: found 'many'; expected a whole number"],
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_key_and_what_was_expected(
@@ -192,6 +225,22 @@ def test_what_is_wrong_is_named_with_file_and_key_and_what_was_expected(
     text = "\n".join(problems(folder))
     assert [part for part in expected if part not in text] == []
     assert text.startswith(file)
+
+
+def test_the_shipped_connectors_are_called_as_suits_a_database_beside_the_worker() -> None:
+    assert load_configuration(shipped("config")).posting == PostingPolicy(EMBEDDED, EMBEDDED)
+
+
+def test_a_rate_is_read_and_its_burst_must_reach_every_partition(folder: Path) -> None:
+    edit(folder, "connectors.yaml", "rate: null", "rate: {calls_per_second: 2.5, burst: 8}")
+    posting = load_configuration(folder).posting
+    assert posting.revenue.rate == RateRule(per_second=2.5, burst=8)
+    check_shares(posting, 8, folder)
+    with pytest.raises(PolicyError) as caught:
+        check_shares(posting, 12, folder)
+    (problem,) = caught.value.problems
+    assert f"{folder}/connectors.yaml: posting.revenue.rate.burst: found 8; expected at least 12" in str(problem)
+    assert "Raise the burst" in str(problem)
 
 
 def test_periods_are_calendar_months_unless_an_entity_has_a_calendar_of_weeks(folder: Path) -> None:
