@@ -76,6 +76,20 @@ def test_the_ledger_equals_the_batch_calculation_of_credits_minimums_options_and
     assert stage.world.counts()["posted"] == len({event["event_id"] for event in history.events})
 
 
+@pytest.mark.parametrize("wider", [False, True], ids=["plain", "wider"])
+@pytest.mark.parametrize("seed", range(12))
+def test_the_functional_ledger_equals_the_batch_calculation_where_contracts_are_in_another_currency(
+    seed: int, wider: bool
+) -> None:
+    history = generate_history(seed, 8, 330, WILD, reopened=True, wider=wider, foreign=True)
+    stage, expected = run(history, None), calculate(history.events, CONFIG)
+    assert differences(stage, expected) == {}
+    rows = stage.ledger.functional_balances()
+    found = {(row.legal_entity, row.account, row.currency): row.balance for row in rows if row.balance}
+    assert found == expected.functional_balances
+    assert {POLICY.accounts.fx_gain, POLICY.accounts.fx_loss} <= {account for _, account, _ in found}
+
+
 @pytest.mark.parametrize("seed", range(100, 106))
 def test_what_can_never_be_applied_is_told_apart_and_disturbs_nothing(seed: int) -> None:
     history = generate_history(seed, 10, 400, Disturbance(broken=0.08))

@@ -73,6 +73,8 @@ class Account:
     accepted: list[Accepted] = field(default_factory=list)
     """What counts for the worksheet, in order; a correction stands in the place of what it corrects."""
     known: dict[str, Known] = field(default_factory=dict)
+    invoices: set[str | None] = field(default_factory=lambda: {None})
+    """Numbers of invoices that have come; None stands for no invoice."""
     last_closed: dict[str, int] = field(default_factory=dict)
     open_again: set[tuple[str, int]] = field(default_factory=set)
     outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
@@ -93,6 +95,8 @@ class Account:
             return False
         corrects = optional_text(event, "supersedes")
         if corrects is not None and corrects not in self.known:
+            return False
+        if _about(event) not in self.invoices:
             return False
         named = integer(context, "contract_version")
         if text(event, "event_type") in CHANGES:
@@ -121,6 +125,8 @@ class Account:
                 self._apply(told, corrects)
             except Refused as refused:
                 outcome, reason = Outcome.REJECTED, str(refused)
+        if kind == "InvoiceIssued":
+            self.invoices.add(text(body, "invoice_id"))
         self.known.setdefault(transaction, Known(kind, outcome, corrects))
         self.outcomes[text(event, "event_id")] = (outcome, reason)
 
@@ -161,7 +167,7 @@ class Account:
         if told.kind in CHANGES:
             self.version = told.version
         if document is not None:
-            self.books.enter(told, document, self.sheet)
+            self.books.enter(told, document, self.sheet, self._accounting_date(told))
         self.accepted.append(told)
 
     def _require_free_names(self, told: Accepted) -> None:
@@ -199,7 +205,7 @@ class Account:
             else:
                 using.take_back(self.sheet, target)
             if target in self.books.documents:
-                self.books.strike_out(target, self.sheet)
+                self.books.strike_out(target, self.sheet, self._accounting_date(told))
             self._take_in(told)
             using.require_rated(self.sheet)
         except Refused:
@@ -210,6 +216,11 @@ class Account:
 
     def _is_closed(self, entity: str, month: int) -> bool:
         return month <= self.last_closed.get(entity, month - 1) and (entity, month) not in self.open_again
+
+    def _accounting_date(self, told: Accepted) -> int:
+        """Return the date of a journal: the event's, or the first day after all periods that were ever closed."""
+        late = self._is_closed(told.entity, month_of(told.on))
+        return last_day(self.last_closed[told.entity]) + 1 if late else told.on
 
     def close(self, end: Close) -> None:
         """Take in the end of a period: what the entity has earned by then and has not recognised is recognised.
@@ -229,3 +240,11 @@ class Account:
         self.last_closed[end.entity] = end.month
         if self.sheet is not None:
             self.books.run(end.entity, last_day(end.month), self.sheet)
+
+
+def _about(event: Event) -> str | None:
+    """Return the invoice that a payment, refund or credit names."""
+    kind = text(event, "event_type")
+    if kind not in {"PaymentReceived", "RefundIssued", "CreditIssued"}:
+        return None
+    return optional_text(record(record(event["body"])[kind]), "invoice_id")

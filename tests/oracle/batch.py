@@ -7,7 +7,7 @@ contract's whole history. Acknowledgments are instantaneous here: what may be ap
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -47,6 +47,8 @@ class Result:
 
     balances: dict[tuple[str, str, str], Decimal]
     """Debits less credits by legal entity, account and currency; zero balances are left out."""
+    functional_balances: dict[tuple[str, str, str], Decimal]
+    """The same by functional currency, and what is in it already."""
     contracts: dict[str, ContractResult]
     journals: Counter[str]
     """How many journals of each kind: the event type, Recognition, Intercompany or Reversal."""
@@ -129,6 +131,7 @@ def _apply_what_is_ready(account: Account, waiting: list[Event]) -> None:
 
 def _gather(accounts: dict[str, Account], duplicates: list[str]) -> Result:
     balances: dict[tuple[str, str, str], int] = defaultdict(int)
+    functional: dict[tuple[str, str, str], int] = defaultdict(int)
     journals: Counter[str] = Counter()
     outcomes: dict[Outcome, dict[str, str]] = {outcome: {} for outcome in Outcome}
     contracts: dict[str, ContractResult] = {}
@@ -136,17 +139,18 @@ def _gather(accounts: dict[str, Account], duplicates: list[str]) -> Result:
         if account.sheet is not None:
             for key, units in account.books.balances(account.sheet).items():
                 balances[key] += units
+            for key, units in account.books.functional_balances(account.sheet).items():
+                functional[key] += units
         journals.update(account.books.journals)
         for event_id, (outcome, reason) in account.outcomes.items():
             outcomes[outcome][event_id] = reason
         if account.sheet is not None:
             contracts[contract] = _result_of(account)
-    for entity, currency in {(entity, currency) for entity, _, currency in balances}:
-        difference = sum(units for key, units in balances.items() if (key[0], key[2]) == (entity, currency))
-        if difference:
-            raise UnsupportedHistory(f"the batch calculation is wrong: {entity} {currency} is off by {difference}")
+    _require_balanced(balances)
+    _require_balanced(functional)
     return Result(
         balances={key: decimal(units, key[2]) for key, units in sorted(balances.items()) if units},
+        functional_balances={key: decimal(units, key[2]) for key, units in sorted(functional.items()) if units},
         contracts=contracts,
         journals=journals,
         applied=frozenset(outcomes[Outcome.APPLIED]),
@@ -155,6 +159,13 @@ def _gather(accounts: dict[str, Account], duplicates: list[str]) -> Result:
         held=frozenset(outcomes[Outcome.HELD]),
         duplicates=tuple(duplicates),
     )
+
+
+def _require_balanced(balances: Mapping[tuple[str, str, str], int]) -> None:
+    for entity, currency in {(entity, currency) for entity, _, currency in balances}:
+        difference = sum(units for key, units in balances.items() if (key[0], key[2]) == (entity, currency))
+        if difference:
+            raise UnsupportedHistory(f"the batch calculation is wrong: {entity} {currency} is off by {difference}")
 
 
 def _result_of(account: Account) -> ContractResult:

@@ -7,12 +7,14 @@ never been; the journals that did and undid it are only counted.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from tests.oracle.chart import Chart
+from tests.oracle.foreign import Foreign
 from tests.oracle.obligation import Obligation, require
-from tests.oracle.reading import UnsupportedHistory, minor, records, text
+from tests.oracle.reading import UnsupportedHistory, exact, minor, optional_text, records, text
 from tests.oracle.replay import Accepted
 from tests.oracle.terms import Variable
 from tests.oracle.worksheet import SIGNED, Worksheet
@@ -28,6 +30,11 @@ class Document:
     taxes: tuple[tuple[str, int], ...]
     given_back: tuple[tuple[str, int], ...] = ()
     """By line, what a credit gives back without a change of the price."""
+    invoice: str = ""
+    """The invoice that it is, or is about."""
+    rate: Fraction | None = None
+    """Functional units for one of the currency, where it states them."""
+    on: int = 0
 
     def empty(self) -> bool:
         """Whether there is nothing to post."""
@@ -56,6 +63,8 @@ class Books:
     interest: int = 0
     """Of a financed line, as of the last run: income above 0, expense below."""
     journals: Counter[str] = field(default_factory=Counter)
+    foreign: Foreign | None = None
+    """The same in functional currencies, once there is something."""
 
     @property
     def billed(self) -> int:
@@ -75,7 +84,7 @@ class Books:
         require(text(body, "currency") == currency, f"document in {body['currency']}, contract in {currency}")
         if event.kind in {"PaymentReceived", "RefundIssued"}:
             amount = minor(body, "amount", currency) * (1 if event.kind == "PaymentReceived" else -1)
-            return Document(receivable=-amount, cash=amount, net=0, taxes=())
+            return Document(-amount, amount, 0, (), (), *_priced_in(event))
         if event.kind not in {"InvoiceIssued", "CreditIssued"}:
             raise UnsupportedHistory(f"no rule for {event.kind}")
         sign = 1 if event.kind == "InvoiceIssued" else -1
@@ -91,23 +100,54 @@ class Books:
                 raise UnsupportedHistory(f"no account for the tax of {jurisdiction}")
         back = [(text(line, "line_id"), minor(line, "net", currency)) for line in lines]
         billing_only = event.kind == "CreditIssued" and body.get("effect", "BILLING_ONLY") == "BILLING_ONLY"
-        return Document(net + sum(tax for _, tax in taxes), 0, net, tuple(taxes), tuple(back) if billing_only else ())
+        gross = net + sum(tax for _, tax in taxes)
+        return Document(gross, 0, net, tuple(taxes), tuple(back) if billing_only else (), *_priced_in(event))
 
-    def enter(self, event: Accepted, document: Document, sheet: Worksheet) -> None:
-        """Book a document."""
+    def enter(self, event: Accepted, document: Document, sheet: Worksheet, dated: int) -> None:
+        """Book a document on its accounting date."""
+        position, refund_liability = self.position, self.refund_liability
         self.documents[event.transaction] = document
         if not document.empty():
             self.journals[event.kind] += 1
         if event.kind in {"InvoiceIssued", "CreditIssued"}:
             self._move_refund_liability(sheet)
+        change = self.refund_liability - refund_liability
+        self._translate(document, sheet, position, change, dated, taken_back=False)
 
-    def strike_out(self, transaction: str, sheet: Worksheet) -> None:
-        """Take a document back."""
+    def strike_out(self, transaction: str, sheet: Worksheet, dated: int) -> None:
+        """Take a document back, on an accounting date."""
+        position, refund_liability = self.position, self.refund_liability
         document = self.documents.pop(transaction)
         if not document.empty():
             self.journals["Reversal"] += 1
         if document.net or document.given_back:
             self._move_refund_liability(sheet)
+        change = self.refund_liability - refund_liability
+        self._translate(document, sheet, position, change, dated, taken_back=True)
+
+    def _translate(
+        self, document: Document, sheet: Worksheet, position: int, refund: int, dated: int, *, taken_back: bool
+    ) -> None:
+        """Book a document, or that it is taken back, in functional currency where that is another."""
+        foreign = self._foreign(sheet)
+        functional = foreign.functional(sheet.entity)
+        if functional is None:
+            return
+        rate = document.rate or self.chart.rates.on(sheet.currency, functional, document.on)
+        sign = -1 if taken_back else 1
+        taxes: dict[str, int] = defaultdict(int)
+        for jurisdiction, tax in sorted(document.taxes):
+            taxes[jurisdiction] -= sign * tax
+        lines = [(self.chart.receivable, sign * document.receivable), (self.chart.cash, sign * document.cash)]
+        lines += [(self.chart.tax_payable[jurisdiction], tax) for jurisdiction, tax in taxes.items()]
+        struck = taken_back and document.net > 0
+        with foreign.refund_moved(refund):
+            foreign.document(lines, sign * document.net, position, rate, document.invoice, dated, at_own_rate=struck)
+
+    def _foreign(self, sheet: Worksheet) -> Foreign:
+        if self.foreign is None:
+            self.foreign = Foreign(self.chart, sheet.entity, sheet.currency)
+        return self.foreign
 
     # Recognition
 
@@ -119,6 +159,7 @@ class Books:
             by_product[place.product] += earned.get(place, 0) - self.recognised.get(place, 0)
             self.recognised[place] = earned.get(place, 0)
         before = self.refund_liability, self.interest
+        position = self.position + sum(by_product.values())
         if entity == sheet.entity:
             self.interest = 0 if sheet.financed is None else sheet.financed.interest(by)
         self.expected_back = {
@@ -128,6 +169,7 @@ class Books:
         }
         self._move_refund_liability(sheet)
         moved = before != (self.refund_liability, self.interest)
+        self._translate_run(entity, by, sheet, by_product, position, before)
         if not any(by_product.values()) and not moved:
             return
         if entity == sheet.entity:
@@ -135,6 +177,30 @@ class Books:
             return
         self.journals["Intercompany"] += any(by_product.values())
         self.journals["Recognition"] += bool(sum(by_product.values()) or moved)
+
+    def _translate_run(
+        self,
+        entity: str,
+        by: int,
+        sheet: Worksheet,
+        by_product: Mapping[str, int],
+        position: int,
+        before: tuple[int, int],
+    ) -> None:
+        foreign, chart, home = self._foreign(sheet), self.chart, sheet.entity
+        revenue = [(chart.revenue[product], amount) for product, amount in sorted(by_product.items()) if amount]
+        if entity != home:
+            foreign.perform(entity, revenue, by)
+            revenue = [(chart.intercompany_payable, sum(amount for _, amount in revenue))]
+        if foreign.functional(home) is None:
+            return
+        refund_liability, interest = before
+        with foreign.refund_moved(self.refund_liability - refund_liability):
+            if interest != self.interest:
+                foreign.accrue(interest, self.interest, position, by)
+            foreign.recognise(revenue, position - (self.interest - interest), by)
+        if entity == home:
+            foreign.remeasure(by)
 
     def recognised_of(self, obligation: Obligation) -> int:
         """Return what is recognised of an obligation, where it belongs now."""
@@ -196,6 +262,18 @@ class Books:
                 found[home, chart.intercompany_payable, currency] -= amount
                 found[place.entity, chart.intercompany_receivable, currency] += amount
         return found
+
+    def functional_balances(self, sheet: Worksheet) -> Mapping[tuple[str, str, str], int]:
+        """Return the same in functional currency; what is in it already stands as it is."""
+        found = dict({} if self.foreign is None else self.foreign.balances)
+        at_home = {key: units for key, units in self.balances(sheet).items() if self.chart.functional[key[0]] == key[2]}
+        return found | at_home
+
+
+def _priced_in(event: Accepted) -> tuple[str, Fraction | None, int]:
+    """Return the invoice that a document names, its rate unless that is 1, and its date."""
+    rate = exact(str(event.body.get("exchange_rate", "1")))
+    return optional_text(event.body, "invoice_id") or "", None if rate == 1 else rate, event.on
 
 
 def _owners(variable: Variable, sheet: Worksheet) -> set[str]:

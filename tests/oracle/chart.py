@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from tests.oracle.rates import Rates, read_rates
 from tests.oracle.reading import Json, UnsupportedHistory, record
 
 
@@ -27,8 +28,13 @@ class Chart:
     intercompany_payable: str
     interest_income: str
     interest_expense: str
+    fx_gain: str
+    fx_loss: str
     revenue: Mapping[str, str]
     tax_payable: Mapping[str, str]
+    functional: Mapping[str, str]
+    """Currency of an entity's books."""
+    rates: Rates
     held_when_late: frozenset[str] = frozenset()
     """Event types that are held when their date lies in a closed period."""
     termination_waits: bool = False
@@ -41,10 +47,11 @@ def _load(folder: Path, name: str) -> Mapping[str, Json]:
 
 
 def read_chart(folder: Path) -> Chart:
-    """Read the chart from posting_rules.yaml, tax.yaml and policies.yaml of a config folder."""
+    """Read the chart, policies and rates from the files of a config folder."""
     posting = _load(folder, "posting_rules.yaml")
     accounts = {str(purpose): str(account) for purpose, account in record(posting["accounts"]).items()}
     tax = record(_load(folder, "tax.yaml")["jurisdictions"])
+    entities = record(_load(folder, "entities.yaml")["entities"])
     policies = _load(folder, "policies.yaml")
     approvals = record(policies["approvals"])
     if approvals["amendment_price_change_over"] is not None:
@@ -61,8 +68,12 @@ def read_chart(folder: Path) -> Chart:
         intercompany_payable=accounts["intercompany_payable"],
         interest_income=accounts["interest_income"],
         interest_expense=accounts["interest_expense"],
+        fx_gain=accounts["fx_gain"],
+        fx_loss=accounts["fx_loss"],
         revenue={str(line): str(account) for line, account in record(posting["revenue"]).items()},
         tax_payable={str(name): str(record(entry)["account"]) for name, entry in tax.items()},
+        functional={str(name): str(record(entry)["functional_currency"]) for name, entry in entities.items()},
+        rates=read_rates(_load(folder, "exchange_rates.yaml")),
         held_when_late=frozenset(
             kind for kind, policy in record(policies["late_events"]).items() if policy != "post_in_open_period"
         ),

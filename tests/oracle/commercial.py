@@ -44,6 +44,8 @@ class Rates:
     other_entity: float = 0.06
     wider: bool = False
     """Whether there are further patterns, terms of the price, exercised options and corrections, too."""
+    foreign: bool = False
+    """Whether most contracts are in another currency than the books."""
 
 
 def sign(story: Story, start: int, rates: Rates) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
+from tests.oracle import abroad
 from tests.oracle.billing import BillingRates, bill, payment_body
 from tests.oracle.commercial import Rates, continue_until, sign
 from tests.oracle.disturbance import Disturbance, disturb
@@ -65,13 +66,15 @@ def generate_history(
     *,
     reopened: bool = False,
     wider: bool = False,
+    foreign: bool = False,
 ) -> History:
     """Generate a history of exactly so many events, period ends and duplicates included.
 
-    Raises ValueError when the events are too few for the contracts.
+    When `foreign`, most contracts are in another currency than the books. Raises ValueError when the events are too few
+    for the contracts.
     """
     closes = _closes(reopened)
-    rates = replace(rates, wider=rates.wider or wider)
+    rates = replace(rates, wider=rates.wider or wider, foreign=rates.foreign or foreign)
     repeated = round(events * disturbance.duplicates)
     broken = round(events * disturbance.broken)
     wanted = events - repeated - broken - len(closes)
@@ -154,7 +157,7 @@ def _story(seed: int, index: int, per_contract: float, rates: Rates, billing: Bi
         told = _tell(f"{seed}/{index}/{attempt}", seed, index, per_contract, rates, billing)
         if not refused(told):
             return told
-    quiet = Rates(0, 0, 0, 0, 0, 0, 0, 0)
+    quiet = Rates(0, 0, 0, 0, 0, 0, 0, 0, foreign=rates.foreign)
     return _tell(f"{seed}/{index}/quiet", seed, index, per_contract, quiet, billing)
 
 
@@ -162,6 +165,8 @@ def _tell(name: str, seed: int, index: int, per_contract: float, rates: Rates, b
     draw = Random(name)
     entity = draw.choices(tuple(ENTITIES), (5, 3, 2))[0]
     story = Story(index, f"C{seed}-{index:06d}", entity, ENTITIES[entity], draw)
+    if rates.foreign:
+        abroad.choose_currency(story, Random(f"{name}/currency"))
     story.crm = draw.choice(("salesforce", "hubspot"))
     story.billing = draw.choice(("stripe", "zuora"))
     sign(story, draw.randint(BEGIN, LAST_SIGNATURE), rates)
@@ -173,6 +178,8 @@ def _tell(name: str, seed: int, index: int, per_contract: float, rates: Rates, b
             correct(story, draw, END - 25, lambda told: not refused(told))
     budget = max(2.0, per_contract * draw.uniform(0.5, 1.5))
     bill(story, billing, round(budget / 3), END)
+    if rates.foreign:
+        abroad.state_rates(story, Random(f"{name}/rates"))
     draw.shuffle(story.optional)
     left: list[Draft] = []
     kept = dict.fromkeys(story.told)
@@ -312,10 +319,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--broken", type=float, default=0.0, help="share of events that can never be applied")
     parser.add_argument("--wider", action="store_true", help="further patterns and terms, and corrected contracts")
+    parser.add_argument("--foreign", action="store_true", help="contracts in another currency than the books")
     parser.add_argument("path", type=Path)
     given = parser.parse_args()
     how = Disturbance(broken=given.broken)
-    history = generate_history(given.seed, given.contracts, given.events, how, wider=given.wider)
+    history = generate_history(given.seed, given.contracts, given.events, how, wider=given.wider, foreign=given.foreign)
     write_jsonl(given.path, history.events)
     print(f"{len(history.events)} events, {len(history.broken)} broken, written to {given.path}")
 
