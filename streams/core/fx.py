@@ -145,6 +145,7 @@ def recognition(
     Revenue takes the average carrying amount of the contract liability that it uses up, which is non-monetary (ASC
     830-10-45-18; IFRIC 22), and the closing rate where it builds a contract asset. Revenue that is taken back takes
     the average at which it was recognised. The last line that is not of the position takes the rounding difference.
+    What is owed to an entity that performs is monetary: the closing rate; the difference is a gain or loss (IAS 21.21).
     """
     books = _Books(carried, accounts, functional)
     position = [line for line in lines if _is_position(line, accounts)]
@@ -165,6 +166,9 @@ def recognition(
     values = dict(_at_rate(others, rate, functional))
     if earned:
         values[others[-1][0]] += total - sum(values.values(), ZERO)
+    for place, line in others:
+        if line.account == accounts.intercompany_payable:
+            values[place] = books.rounded(_amount(line), closing())
     moved = iter(worth)
     booked = [
         with_functional(line, values[place] if place in values else next(moved)) for place, line in enumerate(lines)

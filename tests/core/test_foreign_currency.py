@@ -183,6 +183,23 @@ def test_what_another_entity_performs_is_worth_the_closing_rate_in_its_books() -
     assert desk.contract.carried is None
 
 
+def test_what_is_owed_to_an_entity_that_performs_is_worth_the_closing_rate_from_the_beginning() -> None:
+    """A monetary item comes in at the rate of its day (IAS 21.21; 830-20-30-1), whatever the advance was worth."""
+    lines = signed(line("L1", "1200.00"), line("L2", "1200.00", entity="ACME-US", product_line="services"))
+    desk = Abroad(policy(RATES)).take(event("signed", lines, entity=DE, source="crm"))
+    desk.take(at("0.90", "bill", invoice("I1"), "2026-01-01"), period_end("2026-01", entity="ACME-US"))
+    by_entity = {posting.legal_entity: posting for posting in desk.postings[1:]}
+    assert told(by_entity[DE])[1:] == [
+        "  2100       100.00        90.00",
+        "  2300     (100.00)      (92.00)",
+        "  7900            -         2.00",
+    ]
+    assert told(by_entity["ACME-US"])[1:] == [
+        "  1300       100.00            -",
+        "  4040     (100.00)            -",
+    ]
+
+
 def test_a_contract_in_functional_currency_has_no_functional_amounts() -> None:
     desk = Desk(policy({})).sign()
     desk.arrive(event("bill", invoice("I1")))

@@ -147,9 +147,11 @@ class Foreign:
         self.earned.carried += revenue
         values = self._values_exact([Fraction(units) * rate for _, units in others])
         values[-1] += revenue - sum(values)
-        for (account, _), value in zip(others, values, strict=True):
-            self._book(account, value)
-        self._difference(-revenue - booked)
+        for place, (account, units) in enumerate(others):
+            if account == self.chart.intercompany_payable:  # monetary, whatever the advance was worth
+                values[place] = round(self._worth(units, self._closing(rate_day)))
+            self._book(account, values[place])
+        self._difference(-sum(values) - booked)
 
     def _earn(self, moves: list[tuple[str, int]], total: int, rate_day: int) -> tuple[int, Fraction, int]:
         """Use contract liability up at what it is carried at, and build a contract asset at the closing rate."""

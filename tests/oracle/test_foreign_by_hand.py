@@ -35,7 +35,7 @@ class Abroad(Case):
 
     def books(self, entity: str = DE) -> dict[str, str]:
         rates = {day_number(day): Fraction(rate) for day, rate in CLOSING.items()}
-        table = Rates(31, {("USD", "EUR"): rates})
+        table = Rates(31, {("USD", "EUR"): rates, ("USD", "JPY"): {day_number("2026-01-15"): Fraction(150)}})
         result = calculate_with(self.events, replace(read_chart(CONFIG), rates=table))
         assert (result.rejected, result.parked) == ({}, frozenset())
         found = result.functional_balances
@@ -68,3 +68,12 @@ def test_an_advance_that_is_used_up_is_revenue_at_the_rate_of_the_advance_whatev
     case.bill("2026-01-01", "90", "0.80", "I1").pay("2026-01-02", "90", "0.80", "I1")
     case.close("2026-01", "2026-02", "2026-03", entity=DE)
     assert case.books() == {"1000": "72.00", "4010": "-72.00"}
+
+
+def test_what_an_entity_performs_is_owed_at_the_closing_rate_in_the_books_of_both() -> None:
+    """90 dollars of an advance at 0.80 are used up; the other entity is owed them at 0.92, and at 150 in its books."""
+    other = line("L1", "90", start_date="2026-01-01", end_date="2026-01-31", legal_entity="ACME-JP")
+    case = Abroad().sign_for(other)
+    case.bill("2026-01-01", "90", "0.80", "I1").pay("2026-01-02", "90", "0.80", "I1").close("2026-01", entity="ACME-JP")
+    assert case.books() == {"1000": "72.00", "2300": "-82.80", "7900": "10.80"}
+    assert case.books("ACME-JP") == {"1300": "13500", "4010": "-13500"}
