@@ -1,14 +1,15 @@
 """A posting worker whose ERP can be switched off: `python -m tests.connectors.outage_worker`.
 
 Exists only here. The product's own worker runs, with its own ledger; only the way there is cut while the file that
-OUTAGE_SWITCH names exists. What the file says is how: `down` (not reached), `lost` (taken, and the answer is lost) or
-`denied`. Every call is written to the file OUTAGE_CALLS.
+OUTAGE_SWITCH names exists. What the file says is how: `down` (not reached), `lost` (taken, and the answer is lost),
+`denied`, or `hangs` (no answer for a minute). Every call is written to the file OUTAGE_CALLS.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from streams.records import ErpPosting, PostingAccepted, PostingRejected
 
 SWITCH, CALLS = "OUTAGE_SWITCH", "OUTAGE_CALLS"
 Post = Callable[[Sequence[ErpPosting]], list[PostingAccepted | PostingRejected]]
-DOWN, LOST, DENIED = "down", "lost", "denied"
+DOWN, LOST, DENIED, HANGS = "down", "lost", "denied", "hangs"
 
 
 def switched(post: Post, switch: Path, calls: Path) -> Post:
@@ -30,6 +31,8 @@ def switched(post: Post, switch: Path, calls: Path) -> Post:
         how = switch.read_text() if switch.exists() else ""
         with calls.open("a") as log:
             log.write(f"{how or 'through'} {len(postings)}\n")
+        if how == HANGS:
+            time.sleep(60.0)
         if how == DENIED:
             raise ConnectorDenied("the token has expired")
         if how == DOWN:

@@ -27,7 +27,7 @@ from streams.shipped import shipped
 from streams.topic_admin import apply_topics
 from streams.topics import ERP_POSTINGS, EXCEPTIONS, POSTING_ACKS
 from streams.wiring import STAGES, ledger
-from tests.connectors.outage_worker import CALLS, DENIED, DOWN, LOST, SWITCH
+from tests.connectors.outage_worker import CALLS, DENIED, DOWN, HANGS, LOST, SWITCH
 from tests.ledger.postings import posting
 from tests.transport.harness import REPOSITORY, eventually, read_committed
 
@@ -110,7 +110,8 @@ class Ground:
         eventually(lambda: len(self.acks()) >= len(self.sent), f"{len(self.sent)} acknowledgments", 60.0)
 
     def calls(self, how: str) -> int:
-        return sum(line.startswith(how) for line in self._calls.read_text().splitlines())
+        lines = self._calls.read_text().splitlines() if self._calls.exists() else []
+        return sum(line.startswith(how) for line in lines)
 
     def metric(self, name: str) -> float:
         """The value of one line of the worker's metrics; 0 while it has none."""
@@ -205,6 +206,19 @@ def test_an_outage_is_waited_out_by_a_living_worker_and_nothing_is_lost_doubled_
         try:
             ground.wait_for_acks()
             ground.assert_posted_once_and_in_order()
+        finally:
+            worker.kill()
+
+
+@pytest.mark.embedded
+def test_a_worker_whose_call_hangs_has_left_within_ten_seconds_of_being_told(ground: Ground) -> None:
+    ground.cut(HANGS)
+    with ground.start() as worker:
+        try:
+            ground.publish(1)
+            eventually(lambda: ground.calls(HANGS) > 0, "the call that hangs")
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(10.0) == 0
         finally:
             worker.kill()
 

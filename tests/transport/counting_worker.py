@@ -31,6 +31,7 @@ class Job:
     poison: bool = False
     stall_partition: int | None = None
     hold_while: str | None = None
+    holds_stubbornly: bool = False
     client: dict[str, str] = field(default_factory=dict)
     settings: dict[str, float | str] = field(default_factory=dict)
 
@@ -59,7 +60,7 @@ def build(job: Job) -> Stage:
         while job.hold_while is not None and Path(job.hold_while).exists():
             say(held=looks, partition=batch.partition)
             looks += 1
-            await tx.hold(0.1)
+            await (asyncio.sleep(0.1) if job.holds_stubbornly else tx.hold(0.1))
         for record in batch.records:
             if job.poison and record.value == POISON:
                 raise ValueError("a poisoned record")

@@ -7,6 +7,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.transport.conftest import Broker
 from tests.transport.harness import FAST_GROUP, Bench, Event, Worker, drained, records_for
 
@@ -15,11 +17,15 @@ _LOOKS = 70
 """Of a tenth of a second each: more than three times the longest pause between polls."""
 
 
-def held_bench(broker: Broker, folder: Path) -> tuple[Bench, Path]:
+def held_bench(broker: Broker, folder: Path, *, stubbornly: bool = False) -> tuple[Bench, Path]:
     switch = folder / "held"
     switch.touch()
-    bench = Bench.on(broker.bootstrap, hold_while=str(switch))
-    settings: dict[str, float | str] = {**FAST_GROUP, "max_poll_interval": _MAX_POLL_SECONDS}
+    bench = Bench.on(broker.bootstrap, hold_while=str(switch), holds_stubbornly=stubbornly)
+    settings: dict[str, float | str] = {
+        **FAST_GROUP,
+        "max_poll_interval": _MAX_POLL_SECONDS,
+        "drain_timeout": 0.5,
+    }
     return replace(bench, job=replace(bench.job, settings=settings)), switch
 
 
@@ -57,6 +63,26 @@ def test_a_worker_that_is_told_to_stop_lets_go_of_what_it_holds_at_once_and_the_
     switch.unlink()
     with bench.worker():
         drained(bench)
+    bench.assert_counted_exactly_once(records)
+
+
+@pytest.mark.parametrize("stubbornly", [False, True], ids=["let go", "left behind"])
+def test_when_partitions_move_a_batch_in_hand_moves_too_and_neither_worker_fails(
+    broker: Broker, tmp_path: Path, stubbornly: bool
+) -> None:
+    bench, switch = held_bench(broker, tmp_path, stubbornly=stubbornly)
+    records = records_for(keys=20, each=5)
+    with bench.worker() as first:
+        first.wait_ready(lambda ready: len(ready) == 4)
+        bench.produce(records)
+        wait_held(first, 3)
+        with bench.worker() as second:
+            second.wait_ready(lambda ready: len(ready) == 2)
+            wait_held(second, 3)
+            switch.unlink()
+            drained(bench)
+            assert first.is_running
+            assert second.is_running
     bench.assert_counted_exactly_once(records)
 
 
