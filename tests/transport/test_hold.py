@@ -12,8 +12,8 @@ import pytest
 from tests.transport.conftest import Broker
 from tests.transport.harness import FAST_GROUP, Bench, Event, Worker, drained, records_for
 
-_MAX_POLL_SECONDS = 2.0
-_LOOKS = 70
+_MAX_POLL_SECONDS = 3.0
+_LOOKS = 100
 """Of a tenth of a second each: more than three times the longest pause between polls."""
 
 
@@ -25,6 +25,8 @@ def held_bench(broker: Broker, folder: Path, *, stubbornly: bool = False) -> tup
         **FAST_GROUP,
         "max_poll_interval": _MAX_POLL_SECONDS,
         "drain_timeout": 0.5,
+        # Many small batches: every partition soon has as many in hand as it may, and none is polled any more.
+        "max_batch_records": 5,
     }
     return replace(bench, job=replace(bench.job, settings=settings)), switch
 
