@@ -96,7 +96,8 @@ class RevenuePlatform(Protocol):
     def execute(self, commands: Sequence[RevenueCommand]) -> list[RevenueAccepted | RevenueRejected]:
         """Execute commands in order; one answer a command. Blocking: the stage calls it in a thread.
 
-        Raises ConnectorUnavailable when the outcome is unknown.
+        Several threads call at once, but never two for one contract. A call bounds its own time. Raises
+        ConnectorUnavailable when the outcome is unknown, or one of its kinds: ConnectorThrottled, ConnectorDenied.
         """
         ...
 
@@ -111,7 +112,8 @@ class Erp(Protocol):
     def post(self, postings: Sequence[ErpPosting]) -> list[PostingAccepted | PostingRejected]:
         """Post in order; one answer a posting. Blocking: the stage calls it in a thread.
 
-        Raises ConnectorUnavailable when the outcome is unknown.
+        Several threads call at once, but never two for one contract. A call bounds its own time. Raises
+        ConnectorUnavailable when the outcome is unknown, or one of its kinds: ConnectorThrottled, ConnectorDenied.
         """
         ...
 
