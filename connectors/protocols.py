@@ -96,7 +96,7 @@ class RevenuePlatform(Protocol):
     def execute(self, commands: Sequence[RevenueCommand]) -> list[RevenueAccepted | RevenueRejected]:
         """Execute commands in order; one answer a command. Blocking: the stage calls it in a thread.
 
-        Several threads call at once, but never two for one contract. A call bounds its own time. Raises
+        Several threads call at once, never two of one worker for one contract. A call bounds its own time. Raises
         ConnectorUnavailable when the outcome is unknown, or one of its kinds: ConnectorThrottled, ConnectorDenied.
         """
         ...
@@ -112,7 +112,7 @@ class Erp(Protocol):
     def post(self, postings: Sequence[ErpPosting]) -> list[PostingAccepted | PostingRejected]:
         """Post in order; one answer a posting. Blocking: the stage calls it in a thread.
 
-        Several threads call at once, but never two for one contract. A call bounds its own time. Raises
+        Several threads call at once, never two of one worker for one contract. A call bounds its own time. Raises
         ConnectorUnavailable when the outcome is unknown, or one of its kinds: ConnectorThrottled, ConnectorDenied.
         """
         ...
