@@ -81,7 +81,8 @@ def _keep(sheet: Worksheet, on: int, amount: int) -> None:
     left = [o.allocated - doubt.recognisable(o, FOR_EVER) for o in sheet.obligations]
     if sheet.terminated_on is None:
         require(0 < amount <= sum(left), f"{amount} minor units kept of {sum(left)}")
-    shares = split(amount, left) if sum(left) else [amount] + [0] * (len(left) - 1)
+    weights = [max(part, 0) for part in left]
+    shares = split(amount, weights) if sum(weights) else [amount] + [0] * (len(left) - 1)
     doubt.kept.append((on, {o.name: share for o, share in zip(sheet.obligations, shares, strict=True)}))
     if sheet.terminated_on is not None:
         for obligation, share in zip(sheet.obligations, shares, strict=True):

@@ -12,7 +12,7 @@ from typing import cast
 import msgspec
 from hypothesis import event, example, given, settings
 
-from connectors.revenue.embedded.earning import schedule, unscheduled
+from connectors.revenue.embedded.collectibility import open_amount, recognisable_schedule
 from connectors.revenue.embedded.refusal import RefusalCode
 from streams.records import (
     ContractRenewed,
@@ -27,6 +27,7 @@ from streams.records import (
     ReviseEstimate,
     TerminateContract,
 )
+from tests.oracle.doubt import FOR_EVER
 from tests.oracle.obligation import Refused
 from tests.oracle.reading import Json, UnsupportedHistory, day_number, period_of
 from tests.oracle.replay import Accepted, enter
@@ -188,10 +189,11 @@ def agree(contract: Contract, sheet: Worksheet) -> None:
     book = contract.book
     assert book is not None
     assert {o.obligation_id: o.allocated for o in book.obligations} == {o.name: o.allocated for o in sheet.obligations}
-    assert {(o.obligation_id, period): amount for o in book.obligations for period, amount in schedule(o)} == {
+    dated = {o.obligation_id: recognisable_schedule(book, o) for o in book.obligations}
+    assert {(name, period): amount for name, months in dated.items() for period, amount in months} == {
         (name, period_of(month)): amount for (name, month), amount in sheet.schedule().items()
     }
-    assert {o.obligation_id: unscheduled(o) for o in book.obligations} == {
-        o.name: o.allocated - o.scheduled() for o in sheet.obligations
+    assert {o.obligation_id: open_amount(book, o, dated[o.obligation_id]) for o in book.obligations} == {
+        o.name: o.allocated - sheet.doubt.recognisable(o, FOR_EVER) for o in sheet.obligations
     }
     assert book.transaction_price == sheet.price()

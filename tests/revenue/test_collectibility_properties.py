@@ -13,7 +13,7 @@ from connectors.revenue.embedded import Book
 from connectors.revenue.embedded.collectibility import recognisable
 from connectors.revenue.embedded.earning import DAY, earned_by
 from streams.records import EstablishContract, EstimateChanged, ReviseEstimate, TerminateContract
-from tests.revenue.commands import CommandBody, Contract, establish, line
+from tests.revenue.commands import POINT, CommandBody, Contract, establish, estimate, fulfil, line
 from tests.revenue.histories import histories
 
 FIRST, LAST = dt.date(2025, 12, 1), dt.date(2028, 12, 31)
@@ -23,6 +23,11 @@ Drawn = tuple[EstablishContract, list[tuple[str, CommandBody]]]
 def assessed(probable: bool) -> ReviseEstimate:
     """Return an assessment of collection."""
     return ReviseEstimate(estimate=EstimateChanged(collection_probable=probable, basis="what the customer can pay"))
+
+
+def kept(amount: int) -> ReviseEstimate:
+    """Return that an amount stays."""
+    return ReviseEstimate(estimate=EstimateChanged(consideration_kept=Decimal(amount), basis="the service has ended"))
 
 
 def lived(signed: EstablishContract, history: list[tuple[str, CommandBody]]) -> Book | None:
@@ -37,9 +42,23 @@ def test_what_is_kept_is_never_more_than_the_price_whatever_the_order_of_its_dat
     contract = Contract()
     terms = establish(line("A", "100"), line("B", "100")).terms
     contract.do(EstablishContract(terms=replace(terms, collection_probable=False)))
-    kept = ReviseEstimate(estimate=EstimateChanged(consideration_kept=Decimal(150), basis="the service has ended"))
-    contract.do(kept, "2026-03-02")
-    assert "50.00 of the price is not recognised" in contract.refused(kept, "2026-03-01").reason
+    contract.do(kept(150), "2026-03-02")
+    assert "50.00 of the price is not recognised" in contract.refused(kept(150), "2026-03-01").reason
+
+
+def test_what_is_kept_takes_nothing_back_of_what_was_recognised_before_the_doubt() -> None:
+    """A is reduced to 60 in doubt, when 100 of it were recognised: what is kept belongs to B alone."""
+    contract = Contract()
+    contract.do(establish(line("A", "100", pattern=POINT), line("B", "100")))
+    contract.do(fulfil("A"), "2026-01-01")
+    contract.do(assessed(False), "2026-01-02")
+    contract.do(estimate("-40", "A"), "2026-02-01")
+    contract.do(kept(30), "2026-03-01")
+    book = contract.book
+    assert book is not None
+    before, after = ([recognisable(book, it, on) for it in book.obligations] for on in (dt.date(2026, 2, 28), LAST))
+    assert [late - early for early, late in zip(before, after, strict=True)] == [0, 30_00]
+    assert before[0] > book.obligations[0].allocated
 
 
 @settings(max_examples=150, deadline=None)

@@ -197,10 +197,15 @@ def consumed(draw: st.DrawFn) -> tuple[EstablishContract, list[Step]]:
         line("S", draw(few), draw(few), pattern=MONTHLY),
         line("P", draw(few), draw(few), pattern=draw(st.sampled_from([UNITS, POINT])), quantity="6"),
     ]
+    doubtful = draw(st.integers(0, 2)) == 0
+    if doubtful and draw(st.booleans()):  # so that it can end in doubt
+        lines = [it for it in lines if it.pattern in {MONTHLY, UNITS, POINT}]
+    signed = len(lines)
     option = MaterialRight(option_id="O", product_line="x", ssp=Decimal(draw(few)), expires_on=day("2026-10-31"))
     lives = draw(st.integers(0, 3)) > 0
     kinds = "use use use use bill bill breakage estimate change add remove deliver undo exercise renew".split()
     kinds += ["bonus", "bonus", "anew"]
+    kinds += ["doubt", "doubt", "sure", "kept", "kept"] if doubtful else []
     kinds += [] if lives else ["end"]
     steps: list[Step] = []
     drawn: list[str] = []
@@ -217,7 +222,8 @@ def consumed(draw: st.DrawFn) -> tuple[EstablishContract, list[Step]]:
         if isinstance(body, ModifyContract):
             lines += body.change.added_lines
         steps.append((on, body, None))
-    return establish(*lines[:6], options=[option]), steps
+    terms = establish(*lines[:signed], options=[option]).terms
+    return EstablishContract(terms=replace(terms, collection_probable=not (doubtful and draw(st.booleans())))), steps
 
 
 def _happens(draw: st.DrawFn, kind: str, on: str, number: int, lines: list[ContractLine]) -> CommandBody:
@@ -253,6 +259,12 @@ def _happens(draw: st.DrawFn, kind: str, on: str, number: int, lines: list[Contr
         case "anew":
             known = f"V{draw(st.integers(0, number))}"
             return ReviseEstimate(estimate=EstimateChanged(variable_id=known, outcomes=_certain(draw)))
+        case "doubt" | "sure":
+            assessed = EstimateChanged(collection_probable=kind == "sure", basis="what the customer can pay")
+            return ReviseEstimate(estimate=assessed)
+        case "kept":
+            kept = EstimateChanged(consideration_kept=Decimal(draw(few)), basis="the service has stopped for good")
+            return ReviseEstimate(estimate=kept)
         case "remove":
             return amend(removed=[target])
         case "deliver":
