@@ -153,6 +153,9 @@ class Books:
 
     def run(self, entity: str, by: int, sheet: Worksheet) -> None:
         """Recognise what the entity has earned by the day and has not recognised yet, where it belongs now."""
+        concerned = {sheet.entity, *(o.entity for o in sheet.obligations), *(place.entity for place in self.recognised)}
+        if entity not in concerned:
+            return
         earned = {Place(o.name, entity, o.product): upto for o, upto in sheet.earned(entity, by)}
         by_product: dict[str, int] = defaultdict(int)
         for place in {*earned, *(place for place in self.recognised if place.entity == entity)}:
