@@ -2,6 +2,7 @@
 
 The calculation (tests/oracle) is written from docs/accounting.md alone and shares no code with the product. Credits,
 minimums, exercised options, refund liabilities and corrected contracts are among what is drawn.
+On two cores shared with other work: 279 s from the first event to the last settled, 427 s with the calculation.
 """
 
 from __future__ import annotations
