@@ -40,6 +40,12 @@ API_EVENTS = Counter(
     "Events sent to the API, by outcome: accepted, refused, or unavailable when the broker did not acknowledge.",
     ["outcome"],
 )
+API_WEBHOOKS = Counter(
+    "tieout_api_webhooks_total",
+    "Webhook deliveries by source and outcome: accepted, ignored (no rule of the mapping is about it), refused, "
+    "unauthorized, or unavailable when the broker did not acknowledge.",
+    ["source", "outcome"],
+)
 API_SECONDS = Histogram(
     "tieout_api_request_seconds",
     "Seconds from a request for events to its answer, by status: whether sources wait, and for what.",

@@ -26,7 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_ships_every_schema_and_configuration_file(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    shipped = [*ROOT.glob("avro/*.avsc"), *ROOT.glob("config/*.yaml")]
+    shipped = [*ROOT.glob("avro/*.avsc"), *ROOT.glob("config/**/*.yaml")]
     assert shipped
     assert {f"streams/_shipped/{path.relative_to(ROOT)}" for path in shipped} <= names
     assert not [name for name in names if name.startswith("tests/")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,7 +27,9 @@ from streams.api.problems import FieldError, Kind, Problem
 from streams.api.publisher import BrokerUnavailable, Message, Publisher, RecordTooLarge
 from streams.api.reading import read_body, read_events, wants_lines
 from streams.api.recent import RecentEvents
+from streams.api.source_files import WebhookSource
 from streams.api.tracing import traceparent, tracestate
+from streams.api.webhooks import add_webhooks
 from streams.codec.registry import SchemaRegistry
 from streams.codec.wire import Codec, codec_for
 from streams.core.policy import Policy
@@ -53,6 +55,7 @@ def create_app(
     registry: SchemaRegistry,
     limits: Limits | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+    sources: Mapping[str, WebhookSource] | None = None,
 ) -> FastAPI:
     """Return the application. Asks the registry for the event schema's id: RegistryUnavailable, RegistryRefused."""
     app = FastAPI(
@@ -64,7 +67,8 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan or _no_lifespan,
     )
-    intake = _Intake(publisher, policy, codec_for(CommercialEvent, registry, SOURCE_EVENTS), limits or Limits())
+    limits = limits or Limits()
+    intake = _Intake(publisher, policy, codec_for(CommercialEvent, registry, SOURCE_EVENTS), limits)
     _describe(app)
     _answer_faults(app)
 
@@ -72,6 +76,8 @@ def create_app(
     async def take_events(request: Request) -> Response:
         """Take one event or many, all or none; answers when the broker has acknowledged every one."""
         return await intake.take(request)
+
+    add_webhooks(app, sources or {}, policy, limits.bytes, intake.accept)
 
     @app.get("/healthz")
     async def healthy() -> JSONResponse:
@@ -132,7 +138,15 @@ class _Intake:
         body = await read_body(request, self._limits.bytes)
         try:
             events, several = await read_events(body, lines=lines, policy=self._policy, most_events=self._limits.events)
-            payloads = [self._codec.encode(event) for event in events]
+        except Problem:
+            metrics.API_EVENTS.labels("refused").inc()
+            raise
+        return await self.accept(request, events, several)
+
+    async def accept(self, request: Request, events: Sequence[CommercialEvent], several: bool) -> Response:
+        """Publish valid events, and answer when the broker has acknowledged every one."""
+        payloads = [self._codec.encode(event) for event in events]
+        try:
             self._refuse_conflicts(events, payloads, several)
         except Problem:
             metrics.API_EVENTS.labels("refused").inc()
@@ -154,7 +168,7 @@ class _Intake:
             headers={"traceparent": trace},
         )
 
-    def _refuse_conflicts(self, events: list[CommercialEvent], payloads: list[bytes], several: bool) -> None:
+    def _refuse_conflicts(self, events: Sequence[CommercialEvent], payloads: list[bytes], several: bool) -> None:
         ids = [event.event_id for event in events]
         places = self._recent.conflicts(zip(ids, payloads, strict=True))
         if places:

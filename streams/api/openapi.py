@@ -104,25 +104,31 @@ POST_EVENTS: dict[str, Any] = {
     ],
 }
 
+
+def problem_responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """Return the description of answers that are problems."""
+    return {
+        kind.status.value: {
+            "description": f"{kind.title}. {kind.remedy}",
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for kind in kinds
+    }
+
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {
         "description": "The broker has acknowledged every event.",
         "content": {"application/json": {"schema": _ACCEPTED}},
     },
-    **{
-        kind.status.value: {
-            "description": f"{kind.title}. {kind.remedy}",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for kind in (
-            Kind.MALFORMED_JSON,
-            Kind.CONFLICTING_EVENT,
-            Kind.TOO_LARGE,
-            Kind.MEDIA_TYPE,
-            Kind.INVALID_EVENT,
-            Kind.UNAVAILABLE,
-        )
-    },
+    **problem_responses(
+        Kind.MALFORMED_JSON,
+        Kind.CONFLICTING_EVENT,
+        Kind.TOO_LARGE,
+        Kind.MEDIA_TYPE,
+        Kind.INVALID_EVENT,
+        Kind.UNAVAILABLE,
+    ),
 }
 
 

@@ -29,6 +29,12 @@ class Kind(Enum):
         "The body is not JSON",
         "Send UTF-8 JSON in which no member is named twice.",
     )
+    UNAUTHORIZED = (
+        "unauthorized",
+        HTTPStatus.UNAUTHORIZED,
+        "The signature is not valid",
+        "Sign with a current secret, and send within the tolerance.",
+    )
     CONFLICTING_EVENT = (
         "conflicting-event",
         HTTPStatus.CONFLICT,

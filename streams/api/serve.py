@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 
 from streams.api.app import Limits, create_app
 from streams.api.publisher import KafkaPublisher
+from streams.api.source_files import load_sources
 from streams.config import Settings, load_configuration
 from streams.topics import SOURCE_EVENTS
 from streams.wiring import bootstrap, schema_registry
@@ -34,6 +36,7 @@ def build_app(settings: Settings) -> FastAPI:
         schema_registry(settings),
         Limits(settings.max_request_bytes, settings.max_events_per_request),
         lifespan,
+        load_sources(settings.config, os.environ),
     )
 
 

@@ -12,6 +12,7 @@ from streams.cli.close import close
 from streams.cli.explain import explain_command
 from streams.cli.output import console, echo_json, fail, guarded, no_registry, print_table
 from streams.cli.report import report
+from streams.cli.source import source
 from streams.config import load_configuration, load_settings
 
 RECORDS = Path(__file__).resolve().parent.parent / "records.py"
@@ -238,6 +239,7 @@ def ledger_entries(contract: str | None, entity: str | None, period: str | None,
 cli.add_command(close)
 cli.add_command(report)
 cli.add_command(explain_command)
+cli.add_command(source)
 
 
 def main() -> None:

@@ -11,6 +11,8 @@ PREFIX = "TIEOUT_"
 
 # Variables that the test suite reads.
 _OF_THE_TESTS = re.compile(r"TIEOUT_(TEST_\w+|REQUIRE_REAL)")
+# Secrets of the configured sources; the API checks that each has its source.
+SOURCE_SECRET = re.compile(r"TIEOUT_SOURCE_([A-Z0-9_]+)_SECRET")
 # Kubernetes sets these in every pod, for each service whose name starts with "tieout" (enableServiceLinks).
 _SERVICE_LINK = re.compile(
     r"TIEOUT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -30,7 +32,7 @@ def unknown_variables(environ: Mapping[str, str], settings: Collection[str]) -> 
     for name in sorted(environ):
         if not name.upper().startswith(PREFIX) or name.upper() in known:
             continue
-        if _OF_THE_TESTS.fullmatch(name) or is_service_link(name, environ[name]):
+        if _OF_THE_TESTS.fullmatch(name) or SOURCE_SECRET.fullmatch(name) or is_service_link(name, environ[name]):
             continue
         problems.append(Problem(name, "", "an unknown variable", "a setting of tieout", did_you_mean(name, known)))
     return problems
