@@ -20,6 +20,7 @@ from streams.core.periods import PeriodBook, after_period_event, concerns
 from streams.core.policy import Policy
 from streams.core.reconciliation import Tie, billed, booked, recognised
 from streams.core.rules import violations
+from streams.core.seen import Seen, another_used, digest_of
 from streams.records import (
     AuditRecord,
     CommercialEvent,
@@ -66,6 +67,8 @@ class World:
         """Latest status by event id."""
         self.duplicates = 0
         self.refused = 0
+        self.reused = 0
+        """Events under the id of another one: exceptions, whatever came of the first."""
         self.events: deque[CommercialEvent] = deque()
         self.revenue_commands: deque[RevenueCommand] = deque()
         self.revenue_acks: deque[RevenueAck] = deque()
@@ -75,14 +78,14 @@ class World:
         self._erp = erp
         self._clock = clock
         self._offset = 0
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, Seen] = {}
         self._documents: dict[tuple[str, str], Document] = {}
         self._periods: dict[str, PeriodBook] = {}
         self._booked: set[str] = set()
 
     # --- what the core may look up
 
-    def seen(self, event_id: str) -> int | None:
+    def seen(self, event_id: str) -> Seen | None:
         return self._seen.get(event_id)
 
     def document(self, contract_id: str, key: str) -> Document | None:
@@ -149,7 +152,7 @@ class World:
         return {
             "posted": ended["posted"],
             "parked": ended["parked"],
-            "exception": ended["exception"],
+            "exception": ended["exception"] + self.reused,
             "duplicate": self.duplicates,
             "refused": self.refused + ended["refused"],
             "pending": ended["pending"],
@@ -166,18 +169,33 @@ class World:
             self._period(arrival)
             return
         contract_id = event.context.contract_id
+        if self._reuses(event):
+            before = self.status[event.event_id]
+            self._decide(contract_id, arrival)
+            self.status[event.event_id] = before
+            return
         if event.event_id not in self._seen:
             tie = self.ties.get(contract_id) or Tie(contract_id=contract_id)
             self.ties[contract_id] = billed(tie, event, arrival.at)
             self.status[event.event_id] = ProcessingStatus.CAPTURED
         self._decide(contract_id, arrival)
 
+    def _reuses(self, event: CommercialEvent) -> bool:
+        """Tell, and count, whether an event comes under the id of another transaction."""
+        first = self._seen.get(event.event_id)
+        reuses = first is not None and not first.same(digest_of(event))
+        self.reused += reuses
+        return reuses
+
     def _period(self, arrival: EventArrived) -> None:
         event = arrival.event
+        if self._reuses(event):
+            self._except(event, another_used(event, self._seen[event.event_id]), RootCause.PAYLOAD_INVALID)
+            return
         if event.event_id in self._seen:
             self.duplicates += 1
             return
-        self._seen[event.event_id] = arrival.source.offset
+        self._seen[event.event_id] = Seen(arrival.source.offset, digest_of(event))
         entity = event.context.legal_entity
         objected = objection(arrival.closed.get(entity, Closing()), event)
         if objected is not None:
@@ -198,8 +216,7 @@ class World:
         contract = self.contracts.get(contract_id) or Contract(contract_id=contract_id)
         decision = decide(contract, given, self, self.policy)
         self.contracts[contract_id] = decision.contract
-        for event_id in decision.seen:
-            self._seen[event_id] = self._offset
+        self._seen.update(decision.seen)
         for key, document in decision.documents.items():
             self._documents[contract_id, key] = document
         self._collect(decision)

@@ -49,6 +49,18 @@ def test_the_early_invoice_is_posted_once_after_its_amendment(document: dict[str
     assert descriptions.index("Invoice INV-3") > descriptions.index("Revenue 2026-06")
 
 
+def test_an_event_of_another_transaction_under_a_known_id_ends_as_an_exception_beside_the_first_one() -> None:
+    paid = next(line for line in HISTORY if "PaymentReceived" in line)
+    other = json.loads(paid)
+    other["context"]["source_system"] = "another"
+    before, after = run(HISTORY), run([*HISTORY, json.dumps(other)])
+    assert after["counts"]["exception"] == before["counts"]["exception"] + 1
+    assert after["counts"]["posted"] == before["counts"]["posted"]
+    assert after["postings"] == before["postings"]
+    (raised,) = [it for it in after["exceptions"] if it not in before["exceptions"]]
+    assert "publish it under another event id" in raised["message"]
+
+
 def test_the_same_file_gives_the_same_document(document: dict[str, Any]) -> None:
     assert run(HISTORY) == document
 

@@ -34,6 +34,7 @@ from streams.core.orchestration import decide
 from streams.core.overdue import next_due
 from streams.core.periods import PeriodBook, awaits
 from streams.core.policy import Bounds, Policy
+from streams.core.seen import Seen, another_used, digest_of
 from streams.core.status import contract_status
 from streams.records import (
     AuditAction,
@@ -124,8 +125,8 @@ class TableMemory:
         self._tables = tables
         self._transaction = transaction
 
-    def seen(self, event_id: str) -> int | None:
-        return self._tables.seen.offset(self._transaction, event_id)
+    def seen(self, event_id: str) -> Seen | None:
+        return self._tables.seen.first(self._transaction, event_id)
 
     def document(self, contract_id: str, key: str) -> Document | None:
         return self._transaction.get(self._tables.documents, _document_key(contract_id, key))
@@ -259,9 +260,8 @@ class Orchestration:
         if decision.contract is not contract:
             transaction.put(self._tables.contracts, key, decision.contract)
             work.touched.add(contract_id)
-        offset = given.source.offset if isinstance(given, EventArrived) else 0
-        for event_id in decision.seen:
-            self._tables.seen.remember(transaction, event_id, offset)
+        for event_id, seen in decision.seen.items():
+            self._tables.seen.remember(transaction, event_id, seen)
         for document_key, document in decision.documents.items():
             transaction.put(self._tables.documents, _document_key(contract_id, document_key), document)
         self._send(work, contract_id, decision, cause)
@@ -320,23 +320,33 @@ class Orchestration:
 
     def _period(self, work: _Work, event: CommercialEvent, source: SourceRecord, cause: Headers) -> None:
         """Take in a period event, once. The contracts are told of it by `_sweep`, or before their next input."""
-        if self._tables.seen.offset(work.transaction, event.event_id) is not None:
+        digest, first = digest_of(event), self._tables.seen.first(work.transaction, event.event_id)
+        if first is not None and not first.same(digest):
+            self._object(work.transaction, event, another_used(event, first), RootCause.PAYLOAD_INVALID, source, cause)
+            return
+        if first is not None:
             metrics.EVENT_OUTCOMES.labels(event.event_type, ProcessingStatus.DUPLICATE).inc()
             return
-        self._tables.seen.remember(work.transaction, event.event_id, source.offset)
+        self._tables.seen.remember(work.transaction, event.event_id, Seen(source.offset, digest))
         objection = work.books.objection(event)
         if objection is None:
             work.books.take_in(event, source, cause)
         else:
-            self._object(work.transaction, event, objection, source, cause)
+            self._object(work.transaction, event, objection, RootCause.CLOSED_PERIOD, source, cause)
 
     def _object(
-        self, transaction: Transaction, event: CommercialEvent, objection: str, source: SourceRecord, cause: Headers
+        self,
+        transaction: Transaction,
+        event: CommercialEvent,
+        objection: str,
+        root_cause: RootCause,
+        source: SourceRecord,
+        cause: Headers,
     ) -> None:
         """Make a period event an exception instead; every partition makes the same one, under the same id."""
         exception = exception_record(
-            self._policy.exceptions[RootCause.CLOSED_PERIOD],
-            RootCause.CLOSED_PERIOD,
+            self._policy.exceptions[root_cause],
+            root_cause,
             event_id=event.event_id,
             context=event.context,
             subject=event.event_id,

@@ -17,6 +17,7 @@ from streams.agents.outbox import Outbox
 from streams.agents.seen import SeenIds
 from streams.core.policy import Policy
 from streams.core.reconciliation import Tie, billed, booked, orchestrated, ready, recognised, reconcile
+from streams.core.seen import Seen
 from streams.records import (
     CommercialEvent,
     ContractStatus,
@@ -127,9 +128,9 @@ class Reconciliation:
         self._measure(partition, transaction)
 
     def _first(self, transaction: Transaction, identity: str, offset: int) -> bool:
-        if self._seen.offset(transaction, identity) is not None:
+        if self._seen.first(transaction, identity) is not None:
             return False
-        self._seen.remember(transaction, identity, offset)
+        self._seen.remember(transaction, identity, Seen(offset))
         return True
 
     def _tie(self, transaction: Transaction, contract_id: str) -> Tie:

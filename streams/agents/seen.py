@@ -1,7 +1,9 @@
 """Which ids came before, for as long as the policy says, and forgetting them in small steps after that.
 
-`seen` has the input offset of each id's first occurrence. `seen-days` has, by day and batch, the ids that came on a
-day: what is to be forgotten is found there, without going through all ids, and one record a batch is what it costs.
+`seen` has what is known of each id's first occurrence: its input offset and, of commercial events, a digest of their
+transaction. Stores from before the digest have the offset alone, which is read as ever. `seen-days` has, by day and
+batch, the ids that came on a day: what is to be forgotten is found there, without going through all ids, and one
+record a batch is what it costs.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import datetime as dt
 
 import msgspec
 
+from streams.core.seen import Seen
 from streams.transport import Stage, Table, Transaction
 
 _IDS_A_STEP = 2000
@@ -17,6 +20,12 @@ _IDS_A_STEP = 2000
 
 _EPOCH = dt.date(1970, 1, 1)
 _encode = msgspec.msgpack.encode
+_decoder: msgspec.msgpack.Decoder[int | Seen] = msgspec.msgpack.Decoder(int | Seen)
+
+
+def _decode(stored: bytes) -> Seen:
+    found = _decoder.decode(stored)
+    return Seen(found) if isinstance(found, int) else found
 
 
 class SeenIds:
@@ -24,18 +33,18 @@ class SeenIds:
 
     def __init__(self, stage: Stage, horizon: dt.timedelta) -> None:
         self._horizon = horizon
-        self._seen: Table[int] = stage.table("seen", _encode, msgspec.msgpack.Decoder(int).decode, cached=False)
+        self._seen: Table[Seen] = stage.table("seen", _encode, _decode, cached=False)
         self._days: Table[tuple[bytes, ...]] = stage.table(
             "seen-days", _encode, msgspec.msgpack.Decoder(tuple[bytes, ...]).decode, cached=False
         )
 
-    def offset(self, transaction: Transaction, identity: str) -> int | None:
-        """Return the offset at which an id was first seen, or None."""
+    def first(self, transaction: Transaction, identity: str) -> Seen | None:
+        """Return what is remembered of an id that came before, or None."""
         return transaction.get(self._seen, identity.encode())
 
-    def remember(self, transaction: Transaction, identity: str, offset: int) -> None:
+    def remember(self, transaction: Transaction, identity: str, seen: Seen) -> None:
         """Remember an id that was not seen before; `file` has to follow in the same transaction."""
-        transaction.put(self._seen, identity.encode(), offset)
+        transaction.put(self._seen, identity.encode(), seen)
 
     def file(self, transaction: Transaction, at: dt.datetime) -> None:
         """Note under the day what this transaction remembers, once, at its end."""

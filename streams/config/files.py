@@ -215,6 +215,9 @@ class ApprovalsEntry(FileModel):
 
 class BoundsEntry(FileModel):
     parked_events: int = Field(ge=1, le=100_000, description="events one contract may park")
+    open_kilobytes: int = Field(
+        default=600, ge=8, le=100_000, description="KiB of a contract's record up to which it takes events"
+    )
     parked_for_hours: Decimal = Field(gt=0, le=87_600, description="hours an event may stay parked")
     resend_after_seconds: Decimal = Field(gt=0, le=86_400, description="seconds until an unanswered command is resent")
     resend_at_most_seconds: Decimal = Field(

@@ -157,6 +157,7 @@ def _policy(
         variance_tolerance=policies.variance_tolerance,
         bounds=Bounds(
             parked_events=bounds.parked_events,
+            open_bytes=1024 * bounds.open_kilobytes,
             parked_for=_hours(bounds.parked_for_hours),
             resend_after=_seconds(bounds.resend_after_seconds),
             resend_at_most=_seconds(bounds.resend_at_most_seconds),

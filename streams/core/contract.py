@@ -16,6 +16,7 @@ from msgspec import Struct
 from streams.core.closing import Closing
 from streams.core.fx import Carried
 from streams.core.money import ZERO
+from streams.core.seen import Seen
 from streams.records import (
     CommercialEvent,
     ContractAmended,
@@ -196,8 +197,8 @@ class Document(Struct, gc=False, frozen=True):
 class Memory(Protocol):
     """What the stage remembers beyond the contract's state: event ids seen, and documents by contract."""
 
-    def seen(self, event_id: str) -> int | None:
-        """Return the input offset at which the event id was first seen, or None."""
+    def seen(self, event_id: str) -> Seen | None:
+        """Return what is remembered of the first event of an id, or None."""
         ...
 
     def document(self, contract_id: str, key: str) -> Document | None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from streams.core.closing import Closing
 from streams.core.contract import Contract, Document
+from streams.core.seen import Seen
 from streams.records import (
     AuditRecord,
     CommercialEvent,
@@ -82,5 +83,6 @@ class Decision(Struct, frozen=True, gc=False):
     contract: Contract
     outputs: tuple[Output, ...] = ()
     outcomes: tuple[EventOutcome, ...] = ()
-    seen: tuple[str, ...] = ()
+    seen: Mapping[str, Seen] = {}
+    """By event id."""
     documents: Mapping[str, Document] = {}

@@ -57,12 +57,15 @@ from streams.core.period_events import dated, for_contract, runs
 from streams.core.policy import Policy
 from streams.core.postings import postings
 from streams.core.rates import RateMissing
+from streams.core.room import no_room
+from streams.core.seen import Seen, another_used, digest_of
 from streams.core.steps import (
     billed_by,
     changes_book,
     correct,
     correction_refused,
     corrects,
+    count_sequence,
     fail,
     finished,
     reject,
@@ -136,11 +139,11 @@ def _arrived(turn: Turn, arrival: EventArrived) -> None:
     if isinstance(event.body, PeriodClosed | PeriodOpened):
         event = for_contract(contract, event)
     else:
-        if turn.seen(event.event_id):
-            turn.audit(AuditAction.DUPLICATE, event, ProcessingStatus.DUPLICATE, detail=f"offset {source.offset}")
-            turn.outcome(event, ProcessingStatus.DUPLICATE)
+        digest, first = digest_of(event), turn.seen(event.event_id)
+        if first is not None:
+            _came_before(turn, event, first, digest, source)
             return
-        turn.remember_event(event.event_id)
+        turn.remember_event(event.event_id, Seen(source.offset, digest))
     if not contract.legal_entity:
         turn.change(legal_entity=event.context.legal_entity, customer_account=event.context.customer_account)
     if new := entities_named(event).difference(contract.entities):
@@ -151,12 +154,28 @@ def _arrived(turn: Turn, arrival: EventArrived) -> None:
     _advance(turn)
 
 
+def _came_before(turn: Turn, event: CommercialEvent, first: Seen, digest: int, source: SourceRecord) -> None:
+    """An event whose id is known is a duplicate, or an exception that leaves the first event of the id as it is."""
+    if first.same(digest):
+        turn.audit(AuditAction.DUPLICATE, event, ProcessingStatus.DUPLICATE, detail=f"offset {source.offset}")
+        turn.outcome(event, ProcessingStatus.DUPLICATE)
+        return
+    count_sequence(turn, event)
+    subject = f"{event.event_id} of {event.context.source_system} {event.context.source_transaction_id}"
+    turn.exception(RootCause.PAYLOAD_INVALID, event, another_used(event, first), subject=subject, source=source)
+    turn.outcome(event, ProcessingStatus.EXCEPTION)
+
+
 def _enqueue(turn: Turn, event: CommercialEvent, source: SourceRecord) -> None:
-    """Put an event behind what waits already, or refuse it when the bound is reached."""
+    """Put an event behind what waits already, or refuse it when a bound is reached."""
+    period = isinstance(event.body, PeriodClosed | PeriodOpened)  # those are few, and none may be lost
+    if not period and (reason := no_room(turn.contract, event, source, turn.policy.bounds)):
+        fail(turn, event, RootCause.PARKING_OVERFLOW, reason, source)
+        return
     found = _obstacle(turn, event)
     if isinstance(found, Blocked):
         full = len(turn.contract.parked) >= turn.policy.bounds.parked_events
-        if full and not isinstance(event.body, PeriodClosed | PeriodOpened):  # those are few, and none may be lost
+        if full and not period:
             fail(
                 turn,
                 event,

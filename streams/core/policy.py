@@ -95,6 +95,8 @@ class Bounds:
 
     parked_events: int
     """Events one contract may park; the next one becomes an exception of cause PARKING_OVERFLOW."""
+    open_bytes: int
+    """Size of a contract's record, with what is open of it, up to which it takes events; then PARKING_OVERFLOW too."""
     parked_for: dt.timedelta
     """How long an event may stay parked before it becomes an exception."""
     resend_after: dt.timedelta
@@ -104,7 +106,7 @@ class Bounds:
     attempts: int
     """Attempts after which an unanswered command becomes an exception of cause TIMEOUT (and is still resent)."""
     seen_for: dt.timedelta
-    """How long an event id is remembered, at least: the same id after that is taken for a new event."""
+    """How long an event id is remembered, at least: the same id after that is a new event."""
 
 
 @dataclass(frozen=True, slots=True)

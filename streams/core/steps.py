@@ -157,11 +157,16 @@ def fail(
 
 def take_sequence(turn: Turn, event: CommercialEvent) -> None:
     """Count an event in its source's sequence when it is its turn; it will not be approved again either."""
+    count_sequence(turn, event)
+    if event.event_id in turn.contract.approved:
+        turn.change(approved=tuple(other for other in turn.contract.approved if other != event.event_id))
+
+
+def count_sequence(turn: Turn, event: CommercialEvent) -> None:
+    """Count an event in its source's sequence when it is its turn."""
     contract, source = turn.contract, event.context.source_system
     if event.source_sequence is not None and event.source_sequence == contract.sequences.get(source, 0) + 1:
         turn.change(sequences={**contract.sequences, source: event.source_sequence})
-    if event.event_id in contract.approved:
-        turn.change(approved=tuple(other for other in contract.approved if other != event.event_id))
 
 
 def remember(turn: Turn, event: CommercialEvent) -> None:

@@ -15,6 +15,7 @@ from streams.core.decision import Decision, EventOutcome, Output
 from streams.core.exceptions import exception_record
 from streams.core.ids import derive
 from streams.core.policy import Policy
+from streams.core.seen import Seen
 from streams.records import (
     AuditAction,
     AuditRecord,
@@ -48,7 +49,7 @@ class Turn:
         self._memory = memory
         self._outputs: list[Output] = []
         self._outcomes: list[EventOutcome] = []
-        self._seen: list[str] = []
+        self._seen: dict[str, Seen] = {}
         self._documents: dict[str, Document] = {}
 
     def decision(self) -> Decision:
@@ -57,7 +58,7 @@ class Turn:
             contract=self.contract,
             outputs=tuple(self._outputs),
             outcomes=tuple(self._outcomes),
-            seen=tuple(self._seen),
+            seen=self._seen,
             documents=self._documents,
         )
 
@@ -69,17 +70,17 @@ class Turn:
         """Send a record."""
         self._outputs.append(output)
 
-    def remember_event(self, event_id: str) -> None:
-        """Remember an event id: the next one with it is a duplicate."""
-        self._seen.append(event_id)
+    def remember_event(self, event_id: str, seen: Seen) -> None:
+        """Remember an event id: the next event with it is a duplicate, or an exception if it is another one."""
+        self._seen[event_id] = seen
 
     def remember_document(self, key: str, document: Document) -> None:
         """Remember a document that later events may refer to."""
         self._documents[key] = document
 
-    def seen(self, event_id: str) -> bool:
-        """Tell whether an event id came before."""
-        return event_id in self._seen or self._memory.seen(event_id) is not None
+    def seen(self, event_id: str) -> Seen | None:
+        """Return what is remembered of an event id that came before, or None."""
+        return self._memory.seen(event_id)
 
     def document(self, key: str) -> Document | None:
         """Return a document of this contract, remembered earlier or in this turn."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from streams.agents import orchestration
 from streams.agents.observe import Observer
@@ -167,6 +168,13 @@ def test_the_same_period_event_a_second_time_is_told_to_nobody(worker: Worker) -
     for _ in range(6):
         worker.tick()
     assert sorted(worker.causes) == told(*CONTRACTS)
+
+
+def test_a_close_under_the_id_of_another_event_is_an_exception_and_not_taken_for_its_duplicate(worker: Worker) -> None:
+    worker.read(replace(CLOSE, event_id="s-C00"), first=100)
+    (raised,) = worker.exceptions
+    assert (raised.event_id, raised.root_cause) == ("s-C00", RootCause.PAYLOAD_INVALID)
+    assert "publish it under another event id" in raised.message
 
 
 def test_contracts_that_are_looked_at_in_vain_are_bounded_too(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streams.agents import seen
 from streams.agents.seen import SeenIds
+from streams.core.seen import Seen
 from streams.transport import Stage, Transaction
 from streams.transport.memory_store import MemoryPartition
 from streams.transport.rocks_store import RocksSettings, rocks_partitions
@@ -56,7 +58,7 @@ class Desk:
     def remember(self, ids: list[str], at: dt.datetime) -> int:
         transaction = self.transaction()
         for number, identity in enumerate(ids):
-            self.seen.remember(transaction, identity, number)
+            self.seen.remember(transaction, identity, Seen(number, 7))
         self.seen.file(transaction, at)
         return self.commit(transaction)
 
@@ -67,7 +69,7 @@ class Desk:
         return forgotten
 
     def knows(self, identity: str) -> bool:
-        return self.seen.offset(self.transaction(), identity) is not None
+        return self.seen.first(self.transaction(), identity) is not None
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -108,3 +110,9 @@ def test_an_id_that_comes_again_after_the_horizon_is_new_and_remembered_again(de
     desk.remember(["id"], NOON + 12 * DAY)
     assert desk.forget(NOON + 12 * DAY) == 0
     assert desk.knows("id")
+
+
+def test_what_was_written_before_the_digest_is_read_as_ever(desk: Desk) -> None:
+    (table,) = (table for table in desk.store.tables if table.name == "seen")
+    assert table.decode(msgspec.msgpack.encode(17)) == Seen(17)
+    assert table.decode(table.encode(Seen(17, 2**32 - 1))) == Seen(17, 2**32 - 1)

@@ -188,7 +188,7 @@ def _other_contracts(kernel: Kernel, feed: Feed, contracts: int) -> Iterator[tup
     work = PartitionWork(kernel, 0)
     for offset, (key, value) in enumerate(feed.records(0)):
         contract_id, given = kernel.read(0, offset, key, value)
-        work.decide(contract_id, given, offset)
+        work.decide(contract_id, given)
     models = list(work.state.contracts.values())
     for number in range(contracts):
         state: Contract = msgspec.structs.replace(models[number % len(models)], contract_id=f"OTHER-{number:08d}")

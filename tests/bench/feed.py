@@ -215,7 +215,7 @@ class _Maker:
         self._file.write(_LENGTHS.pack(len(key), len(value)) + key + value)
         self.bytes += len(key) + len(value)
         _, given = self._kernel.read(self._partition, self.records, key, value)
-        decision = self.work.decide(contract_id, given, self.records)
+        decision = self.work.decide(contract_id, given)
         self.records += 1
         self._note(self._kernel.outputs(decision, key))
         for output in decision.outputs:

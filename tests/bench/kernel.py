@@ -20,6 +20,7 @@ from streams.core.contract import Contract, Document, Memory
 from streams.core.decision import Decision, ErpAnswered, EventArrived, Input, RevenueAnswered
 from streams.core.orchestration import decide
 from streams.core.policy import Policy
+from streams.core.seen import Seen
 from streams.core.status import contract_status
 from streams.records import (
     AuditRecord,
@@ -63,7 +64,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 encode_state = msgspec.msgpack.encode
 decode_contract = msgspec.msgpack.Decoder(Contract).decode
 decode_document = msgspec.msgpack.Decoder(Document).decode
-decode_offset = msgspec.msgpack.Decoder(int).decode
+decode_seen = msgspec.msgpack.Decoder(Seen).decode
 
 
 def now() -> dt.datetime:
@@ -146,13 +147,13 @@ class State:
     """One partition's tables as dictionaries: the core's memory, and what changed since the last changelog write."""
 
     contracts: dict[str, Contract] = field(default_factory=dict)
-    seen_ids: dict[str, int] = field(default_factory=dict)
+    seen_ids: dict[str, Seen] = field(default_factory=dict)
     documents: dict[bytes, Document] = field(default_factory=dict)
     changed_contracts: set[str] = field(default_factory=set)
-    changed_seen: dict[bytes, int] = field(default_factory=dict)
+    changed_seen: dict[bytes, Seen] = field(default_factory=dict)
     changed_documents: dict[bytes, Document] = field(default_factory=dict)
 
-    def seen(self, event_id: str) -> int | None:
+    def seen(self, event_id: str) -> Seen | None:
         return self.seen_ids.get(event_id)
 
     def document(self, contract_id: str, key: str) -> Document | None:
@@ -161,7 +162,7 @@ class State:
     def changelog(self) -> list[tuple[str, bytes, bytes]]:
         """Table, key and value of every change since the last call, each key once."""
         changes = [(CONTRACTS, name.encode(), encode_state(self.contracts[name])) for name in self.changed_contracts]
-        changes += [(SEEN, key, encode_state(offset)) for key, offset in self.changed_seen.items()]
+        changes += [(SEEN, key, encode_state(seen)) for key, seen in self.changed_seen.items()]
         changes += [(DOCUMENTS, key, encode_state(document)) for key, document in self.changed_documents.items()]
         self.changed_contracts, self.changed_seen, self.changed_documents = set(), {}, {}
         return changes
@@ -185,11 +186,11 @@ class PartitionWork:
         sent = [] if payload[1:5] == self._run else self.tell()
         self._run = payload[1:5]
         contract_id, given = self._kernel.read(self._partition, offset, key, payload)
-        decision = self.decide(contract_id, given, offset)
+        decision = self.decide(contract_id, given)
         sent += self._kernel.outputs(decision, key)
         return sent
 
-    def decide(self, contract_id: str, given: Input, offset: int) -> Decision:
+    def decide(self, contract_id: str, given: Input) -> Decision:
         """Decide, and keep what the decision says."""
         state = self.state
         contract = state.contracts.get(contract_id) or Contract(contract_id=contract_id)
@@ -198,9 +199,9 @@ class PartitionWork:
             state.contracts[contract_id] = decision.contract
             state.changed_contracts.add(contract_id)
             self._touched.add(contract_id)
-        for event_id in decision.seen:
-            state.seen_ids[event_id] = offset
-            state.changed_seen[event_id.encode()] = offset
+        for event_id, seen in decision.seen.items():
+            state.seen_ids[event_id] = seen
+            state.changed_seen[event_id.encode()] = seen
         for name, document in decision.documents.items():
             key = document_key(contract_id, name)
             state.documents[key] = document

@@ -24,6 +24,7 @@ from streams.core.closing import Closing
 from streams.core.contract import Contract, Document
 from streams.core.decision import EventArrived
 from streams.core.orchestration import decide
+from streams.core.seen import Seen
 from streams.records import SourceRecord
 from streams.transport import Stage
 from streams.transport.rocks_store import RocksPartition, RocksSettings, rocks_partitions
@@ -63,7 +64,7 @@ class Measured:
 
 
 class _NothingSeen:
-    def seen(self, event_id: str) -> int | None:
+    def seen(self, event_id: str) -> Seen | None:
         return None
 
     def document(self, contract_id: str, key: str) -> Document | None:

@@ -78,11 +78,18 @@ def policy(
 
 
 def bounds(
-    *, parked: int = 100, parked_hours: int = 72, resend: int = 30, at_most: int = 900, attempts: int = 8
+    *,
+    parked: int = 100,
+    open_bytes: int = 600 * 1024,
+    parked_hours: int = 72,
+    resend: int = 30,
+    at_most: int = 900,
+    attempts: int = 8,
 ) -> Bounds:
     """Return bounds, in hours and seconds."""
     return Bounds(
         parked_events=parked,
+        open_bytes=open_bytes,
         parked_for=dt.timedelta(hours=parked_hours),
         resend_after=dt.timedelta(seconds=resend),
         resend_at_most=dt.timedelta(seconds=at_most),

@@ -26,6 +26,7 @@ from streams.core.decision import (
 )
 from streams.core.orchestration import decide
 from streams.core.policy import Policy
+from streams.core.seen import Seen
 from streams.records import (
     AuditAction,
     AuditRecord,
@@ -68,14 +69,20 @@ class Desk:
         self._closed = closed or {}
         self._answered: set[str] = set()
         self._offset = -1
+        self.raw = b"raw"
+        """Record of the events that arrive."""
         self._asked = 0
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, Seen] = {}
         self._documents: dict[str, Document] = {}
 
     # --- Memory
 
-    def seen(self, event_id: str) -> int | None:
+    def seen(self, event_id: str) -> Seen | None:
         return self._seen.get(event_id)
+
+    def remembers_without_transaction(self, event_id: str) -> None:
+        """Remember an event id as versions before the digest did."""
+        self._seen[event_id] = Seen(self._seen[event_id].offset)
 
     def document(self, contract_id: str, key: str) -> Document | None:
         assert contract_id == "C1"
@@ -86,7 +93,7 @@ class Desk:
     def arrive(self, arriving: CommercialEvent, *, offset: int | None = None) -> tuple[Output, ...]:
         """Let an event arrive, at the next offset unless told otherwise."""
         self._offset = self._offset + 1 if offset is None else offset
-        source = SourceRecord(topic="commercial-events", partition=0, offset=self._offset, payload=b"raw")
+        source = SourceRecord(topic="commercial-events", partition=0, offset=self._offset, payload=self.raw)
         return self._decide(EventArrived(event=arriving, source=source, at=self.now, closed=self._closed)).outputs
 
     def answer(
@@ -199,7 +206,6 @@ class Desk:
         self.contract = decision.contract
         self.outputs += decision.outputs
         self.outcomes += decision.outcomes
-        for event_id in decision.seen:
-            self._seen[event_id] = self._offset
+        self._seen.update(decision.seen)
         self._documents.update(decision.documents)
         return decision

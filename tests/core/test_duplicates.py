@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.records import ErpPosting, OperatorAction, ProcessingStatus, RevenueCommand
-from tests.core.builders import event, invoice, signed, upgraded
+from streams.records import CommercialEvent, ErpPosting, OperatorAction, ProcessingStatus, RevenueCommand, RootCause
+from tests.core.builders import event, invoice, policy, signed, terminated, upgraded
 from tests.core.desk import NO, NOT_BALANCED, Desk
 
 
@@ -108,3 +108,50 @@ def test_the_number_of_an_invoice_that_revenue_recognition_refused_can_come_agai
     desk.arrive(event("again", invoice("I1")))
     desk.settle()
     assert len(desk.postings) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        event("bill", invoice("I2"), source="other", transaction="T-bill"),
+        event("bill", invoice("I2"), transaction="T-other"),
+        event("bill", invoice("I2"), contract="C2", transaction="T-bill"),
+    ],
+)
+def test_another_transaction_under_the_same_id_is_an_exception_and_leaves_the_first_alone(
+    other: CommercialEvent,
+) -> None:
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1")))
+    came = desk.arrive(other)
+    assert desk.sent(RevenueCommand, came) == []
+    (raised,) = desk.exceptions
+    assert (raised.event_id, raised.root_cause) == ("bill", RootCause.PAYLOAD_INVALID)
+    assert "the one at offset 1 of the same partition" in raised.message
+    assert f"found {other.context.source_system} {other.context.source_transaction_id} of contract" in raised.message
+    assert "publish it under another event id" in raised.message
+    assert raised.source is not None
+    assert raised.source.payload == b"raw"
+    assert desk.status("bill") is ProcessingStatus.EXCEPTION
+    desk.settle()
+    assert [posting.event_id for posting in desk.postings] == ["bill"]
+    assert desk.status("bill") is ProcessingStatus.POSTED
+
+
+def test_another_transaction_under_the_same_id_takes_its_place_in_its_sequence_and_no_approval() -> None:
+    desk = Desk(policy(terminations_wait=True)).sign()
+    desk.arrive(event("end", terminated("0.00"), version=2, sequence=1))
+    desk.arrive(event("end", invoice("I1"), transaction="T-other", sequence=1, source="other"))
+    desk.arrive(event("bill", invoice("I2"), sequence=2, source="other"))
+    assert desk.contract.sequences["other"] == 2
+    desk.ask(OperatorAction.APPROVE, "end")
+    desk.settle()
+    assert desk.contract.terminated
+
+
+def test_an_id_that_was_remembered_without_its_transaction_still_makes_duplicates() -> None:
+    desk = Desk().sign()
+    desk.arrive(event("bill", invoice("I1")))
+    desk.remembers_without_transaction("bill")
+    desk.arrive(event("bill", invoice("I2"), source="other"))
+    assert (desk.status("bill"), desk.exceptions) == (ProcessingStatus.DUPLICATE, [])

@@ -17,6 +17,7 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
 from streams.core.contract import Contract, Document
+from streams.core.seen import Seen
 from tests.bench.kernel import Kernel
 from tests.bench.rows.options import options
 
@@ -29,10 +30,10 @@ class _Kept:
     """Everything of one contract."""
 
     contract: Contract
-    events: dict[str, int] = field(default_factory=dict)
+    events: dict[str, Seen] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
 
-    def seen(self, event_id: str) -> int | None:
+    def seen(self, event_id: str) -> Seen | None:
         return self.events.get(event_id)
 
     def document(self, contract_id: str, key: str) -> Document | None:
@@ -43,8 +44,7 @@ def orchestrate(kept: _Kept | None, message: KafkaSourceMessage) -> tuple[_Kept,
     contract_id, arrived = kernel.read(message.partition, message.offset, message.key, message.value)
     kept = kept or _Kept(Contract(contract_id=contract_id))
     decision = kernel.decide(kept.contract, arrived, kept)
-    for event_id in decision.seen:
-        kept.events[event_id] = message.offset
+    kept.events.update(decision.seen)
     kept.documents.update(decision.documents)
     sent = kernel.outputs(decision, message.key)
     if decision.contract is not kept.contract:

@@ -11,6 +11,7 @@ import msgspec
 from faust.serializers import codecs
 
 from streams.core.contract import Contract, Document
+from streams.core.seen import Seen
 from tests.bench.kernel import Kernel, document_key
 from tests.bench.rows.options import options
 
@@ -32,7 +33,7 @@ class _MsgpackCodec(codecs.Codec):
         return self._decoder.decode(s)
 
 
-for name, kind in (("contract", Contract), ("document", Document), ("offset", int)):
+for name, kind in (("contract", Contract), ("document", Document), ("seen", Seen)):
     codecs.register(name, _MsgpackCodec(kind))
 
 app = faust.App(
@@ -60,13 +61,13 @@ def _table(name: str, codec: str) -> faust.Table:
 
 
 contracts = _table("contracts", "contract")
-seen = _table("seen", "offset")
+seen = _table("seen", "seen")
 documents = _table("documents", "document")
 
 
 class _TableMemory:
-    def seen(self, event_id: str) -> int | None:
-        found: int | None = seen.get(event_id.encode())
+    def seen(self, event_id: str) -> Seen | None:
+        found: Seen | None = seen.get(event_id.encode())
         return found
 
     def document(self, contract_id: str, key: str) -> Document | None:
@@ -91,8 +92,8 @@ async def orchestrate(stream: faust.Stream) -> None:
         contract_id, arrived = kernel.read(message.partition, message.offset, message.key, message.value)
         contract = contracts.get(message.key) or Contract(contract_id=contract_id)
         decision = kernel.decide(contract, arrived, memory)
-        for event_id in decision.seen:
-            seen[event_id.encode()] = message.offset
+        for event_id, first in decision.seen.items():
+            seen[event_id.encode()] = first
         for key, document in decision.documents.items():
             documents[document_key(contract_id, key)] = document
         sent = kernel.outputs(decision, message.key)

@@ -12,13 +12,14 @@ from quixstreams.models.serializers import SerializationContext, Serializer
 from quixstreams.models.topics import TopicConfig
 
 from streams.core.contract import Contract, Document
+from streams.core.seen import Seen
 from streams.topics import AUDIT_TRAIL, CONTRACT_STATUS, ERP_POSTINGS, EXCEPTIONS, REVENUE_COMMANDS
 from tests.bench.kernel import (
     Kernel,
     Sent,
     decode_contract,
     decode_document,
-    decode_offset,
+    decode_seen,
     encode_state,
 )
 from tests.bench.rows.options import options
@@ -56,9 +57,9 @@ class _StateMemory:
     def __init__(self, state: Any) -> None:
         self._state = state
 
-    def seen(self, event_id: str) -> int | None:
+    def seen(self, event_id: str) -> Seen | None:
         found = self._state.get_bytes(f"seen:{event_id}")
-        return None if found is None else decode_offset(found)
+        return None if found is None else decode_seen(found)
 
     def document(self, contract_id: str, key: str) -> Document | None:
         found = self._state.get_bytes(f"document:{key}")
@@ -71,8 +72,8 @@ def orchestrate(value: bytes, key: bytes, timestamp: int, headers: Any, state: A
     before = state.get_bytes("contract")
     contract = Contract(contract_id=contract_id) if before is None else decode_contract(before)
     decision = kernel.decide(contract, arrived, _StateMemory(state))
-    for event_id in decision.seen:
-        state.set_bytes(f"seen:{event_id}", encode_state(at.offset))
+    for event_id, seen in decision.seen.items():
+        state.set_bytes(f"seen:{event_id}", encode_state(seen))
     for name, document in decision.documents.items():
         state.set_bytes(f"document:{name}", encode_state(document))
     sent = kernel.outputs(decision, key)
