@@ -101,20 +101,28 @@ def test_an_invoice_before_its_amendment_waits_for_it() -> None:
 
 
 def test_a_gap_in_a_source_parks_what_follows_it() -> None:
-    case = Case().sign(line("A", "365"))
+    case = Case().sign(line("A", "365")).add("InvoiceIssued", "2025-01-01", document("A", "9"))
     case.add("PaymentReceived", "2025-01-03", payment("2"), source="bank", sequence=2)
     case.add("PaymentReceived", "2025-01-03", payment("4"), source="other")
     assert us(case)[CASH] == 4
-    assert case.result().parked == {"e2"}
+    assert case.result().parked == {"e3"}
     case.add("PaymentReceived", "2025-01-03", payment("1"), source="bank", sequence=1)
     assert us(case)[CASH] == 7
 
 
 def test_a_repeated_event_counts_once() -> None:
-    case = Case().sign(line("A", "365")).add("PaymentReceived", "2025-01-03", payment("2"))
-    case.events.append(case.events[1])
+    case = Case().sign(line("A", "365")).add("InvoiceIssued", "2025-01-01", document("A", "9"))
+    case.add("PaymentReceived", "2025-01-03", payment("2"))
+    case.events.append(case.events[2])
     assert us(case)[CASH] == 2
-    assert case.result().duplicates == ("e2",)
+    assert case.result().duplicates == ("e3",)
+
+
+def test_a_payment_waits_for_the_invoice_that_it_names() -> None:
+    case = Case().sign(line("A", "365")).add("PaymentReceived", "2025-01-03", payment("2"))
+    assert (us(case), case.result().parked) == ({}, {"e2"})
+    case.add("InvoiceIssued", "2025-01-01", document("A", "9"))
+    assert us(case) == {RECEIVABLE: 7, CASH: 2, LIABILITY: -9}
 
 
 def test_what_is_not_accounted_for_yet_is_rejected() -> None:

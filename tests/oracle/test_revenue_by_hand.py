@@ -237,7 +237,7 @@ def test_a_termination_that_gives_back_more_than_the_price_is_rejected() -> None
 
 def test_a_price_reduction_is_caught_up_and_credited() -> None:
     # -73 * 182/365 = -36.40 on the day; 292 - 182 + 36.40 = 146.40 over 183 days is 0.80: July 1 - 36.40 + 24.
-    credit = document("A", "73") | {"credit_id": "K", "effect": "PRICE_REDUCTION"}
+    credit = document("A", "73") | {"credit_id": "K", "invoice_id": None, "effect": "PRICE_REDUCTION"}
     contract = Case().sign(line("A", "365")).add("CreditIssued", MID, credit).contract()
     assert contract.schedule["2025-07"] == Decimal("-11.40")
     assert contract.transaction_price == 292
