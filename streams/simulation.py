@@ -109,7 +109,7 @@ class World:
 
     def _except(self, event: CommercialEvent, message: str, cause: RootCause) -> None:
         exception = exception_record(
-            self.policy.exceptions[cause],
+            self.policy,
             cause,
             event_id=event.event_id,
             context=event.context,

@@ -90,7 +90,7 @@ class Capture:
         metrics.EVENT_OUTCOMES.labels(event.event_type, ProcessingStatus.REFUSED).inc()
         context = replace(event.context, processing_status=ProcessingStatus.REFUSED)
         exception = exception_record(
-            self._policy.exceptions[cause],
+            self._policy,
             cause,
             event_id=event.event_id,
             context=context,

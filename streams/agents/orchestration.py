@@ -291,7 +291,7 @@ class Orchestration:
         known = isinstance(given, EventArrived) and isinstance(given.event.body, PeriodClosed | PeriodOpened)
         remedy = "send the event again under a new event id" if known else "replay the record"
         exception = exception_record(
-            self._policy.exceptions[RootCause.STATE_CORRUPTION],
+            self._policy,
             RootCause.STATE_CORRUPTION,
             event_id=given.event.event_id if isinstance(given, EventArrived) else "",
             context=contract_status(contract, given.at).context,
@@ -345,7 +345,7 @@ class Orchestration:
     ) -> None:
         """Make a period event an exception instead; every partition makes the same one, under the same id."""
         exception = exception_record(
-            self._policy.exceptions[root_cause],
+            self._policy,
             root_cause,
             event_id=event.event_id,
             context=event.context,

@@ -88,7 +88,7 @@ class Outbox:
         key = (record.key or b"").decode("utf-8", "replace")
         context = msgspec.structs.replace(UNREADABLE, contract_id=key)
         return exception_record(
-            self._policy.exceptions[RootCause.PAYLOAD_INVALID],
+            self._policy,
             RootCause.PAYLOAD_INVALID,
             event_id="",
             context=context,

@@ -3,7 +3,7 @@
 Reads files and environment once, at start, into frozen values; knows nothing of brokers, tables or events in flight.
 """
 
-from streams.config.chart import Account, AccountType, BusinessCalendar, ChartOfAccounts, CloseWindow, TaxJurisdiction
+from streams.config.chart import Account, AccountType, BusinessCalendar, ChartOfAccounts, TaxJurisdiction
 from streams.config.errors import ConfigurationError, PolicyError, Problem, SettingsError
 from streams.config.policy import Configuration, load_chart, load_configuration, load_policy
 from streams.config.settings import Settings, load_settings
@@ -13,7 +13,6 @@ __all__ = [
     "AccountType",
     "BusinessCalendar",
     "ChartOfAccounts",
-    "CloseWindow",
     "Configuration",
     "ConfigurationError",
     "PolicyError",

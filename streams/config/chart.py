@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from streams.core.fiscal import FiscalCalendar
+from streams.core.fiscal import CloseWindow
 
 
 class AccountType(StrEnum):
@@ -52,22 +52,6 @@ class TaxJurisdiction:
     name: str
     account: str
     description: str
-
-
-@dataclass(frozen=True, slots=True)
-class CloseWindow:
-    """Days around the month end in which the books are closed and deadlines are shorter. Both count calendar days."""
-
-    days_before_month_end: int
-    """Last days of a period that belong to the window; 0: none."""
-    days_after_month_end: int
-    """First days of the next period that belong to it; 0: none."""
-
-    def contains(self, day: dt.date, calendar: FiscalCalendar) -> bool:
-        """Tell whether a day lies in the window around the ends of a fiscal calendar's periods."""
-        period = calendar.period_of(day)
-        before, after = dt.timedelta(days=self.days_before_month_end), dt.timedelta(days=self.days_after_month_end)
-        return day > calendar.last_day(period) - before or day < calendar.first_day(period) + after
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,7 @@ class CloseWindowEntry(FileModel):
 class CalendarEntry(FileModel):
     weekend: list[Day] = Field(description="free days of the week", max_length=6)
     holidays: dict[dt.date, Text] = Field(default_factory=dict, description="free days, YYYY-MM-DD, and their names")
-    close_window: CloseWindowEntry = Field(description="days in which the books are closed")
+    close_window: CloseWindowEntry = Field(description="days in which deadlines are shorter")
 
 
 class CalendarsFile(FileModel):

@@ -16,16 +16,15 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from streams.config import connectors, files
-from streams.config.chart import Account, BusinessCalendar, ChartOfAccounts, CloseWindow, TaxJurisdiction
+from streams.config.chart import Account, BusinessCalendar, ChartOfAccounts, TaxJurisdiction
 from streams.config.crosscheck import PolicyFiles, Read, cross_problems
 from streams.config.errors import PolicyError, Problem
 from streams.config.problems import problems_in_file
 from streams.config.yamlfile import read_yaml
 from streams.core.connector_policy import PostingPolicy
-from streams.core.fiscal import CalendarMonths, FiscalCalendar, FiscalWeeks
+from streams.core.fiscal import CalendarMonths, CloseWindow, FiscalCalendar, FiscalWeeks
 from streams.core.policy import ApprovalRule, Bounds, Entity, ExceptionRule, Policy, PostingAccounts
 from streams.core.rates import DatedRates, ExchangeRates
-from streams.records import RootCause
 
 _Model = TypeVar("_Model", bound=files.FileModel)
 
@@ -41,8 +40,6 @@ class Configuration:
     calendar_of_entity: Mapping[str, str]
     region_of_entity: Mapping[str, str]
     """Every entity; empty where no region is given."""
-    sla_in_close_window: Mapping[RootCause, dt.timedelta]
-    """Deadlines that are shorter in the close window; a root cause that is missing keeps its usual one."""
     posting: PostingPolicy
 
 
@@ -65,7 +62,9 @@ def load_configuration(folder: Path) -> Configuration:
     ):
         raise PolicyError(problems)
     return Configuration(
-        policy=_policy(rules.model, entities.model, tax.model, exceptions.model, policies.model, rates.model),
+        policy=_policy(
+            rules.model, entities.model, tax.model, calendars.model, exceptions.model, policies.model, rates.model
+        ),
         chart=_chart(accounts.model),
         tax={
             name: TaxJurisdiction(name, entry.account, entry.description)
@@ -74,11 +73,6 @@ def load_configuration(folder: Path) -> Configuration:
         calendars={name: _calendar(name, entry) for name, entry in calendars.model.calendars.items()},
         calendar_of_entity={name: entry.calendar for name, entry in entities.model.entities.items()},
         region_of_entity={name: entry.region or "" for name, entry in entities.model.entities.items()},
-        sla_in_close_window={
-            cause: _hours(entry.sla_hours_in_close_window)
-            for cause, entry in exceptions.model.exceptions.items()
-            if entry.sla_hours_in_close_window is not None
-        },
         posting=calls.model.policy(),
     )
 
@@ -120,6 +114,7 @@ def _policy(
     rules: files.PostingRulesFile,
     entities: files.EntitiesFile,
     tax: files.TaxFile,
+    calendars: files.CalendarsFile,
     exceptions: files.ExceptionsFile,
     policies: files.PoliciesFile,
     rates: files.ExchangeRatesFile,
@@ -128,7 +123,11 @@ def _policy(
     return Policy(
         entities={
             name: Entity(
-                name, entry.functional_currency, entry.first_open_period, _fiscal_calendar(entry.fiscal_calendar)
+                name,
+                entry.functional_currency,
+                entry.first_open_period,
+                _fiscal_calendar(entry.fiscal_calendar),
+                _close_window(calendars.calendars[entry.calendar].close_window),
             )
             for name, entry in entities.entities.items()
         },
@@ -147,10 +146,7 @@ def _policy(
             revenue=dict(rules.revenue),
             tax_payable={name: entry.account for name, entry in tax.jurisdictions.items()},
         ),
-        exceptions={
-            cause: ExceptionRule(entry.owner, entry.severity, _hours(entry.sla_hours), tuple(entry.actions))
-            for cause, entry in exceptions.exceptions.items()
-        },
+        exceptions={cause: _exception_rule(entry) for cause, entry in exceptions.exceptions.items()},
         approvals=ApprovalRule(policies.approvals.amendment_price_change_over, policies.approvals.termination),
         late=dict(policies.late_events),
         erp_rejection=policies.erp_rejection,
@@ -166,6 +162,17 @@ def _policy(
         ),
         rates=_rates(rates),
         financing_expedient=policies.financing_expedient,
+    )
+
+
+def _exception_rule(entry: files.ExceptionEntry) -> ExceptionRule:
+    shorter = entry.sla_hours_in_close_window
+    return ExceptionRule(
+        owner=entry.owner,
+        severity=entry.severity,
+        sla=_hours(entry.sla_hours),
+        actions=tuple(entry.actions),
+        sla_in_close_window=None if shorter is None else _hours(shorter),
     )
 
 
@@ -186,13 +193,16 @@ def _fiscal_calendar(entry: files.FiscalCalendarEntry | None) -> FiscalCalendar:
 
 
 def _calendar(name: str, entry: files.CalendarEntry) -> BusinessCalendar:
-    window = entry.close_window
     return BusinessCalendar(
         name=name,
         weekend=frozenset(int(day) for day in entry.weekend),
         holidays=dict(entry.holidays),
-        close_window=CloseWindow(window.days_before_month_end, window.days_after_month_end),
+        close_window=_close_window(entry.close_window),
     )
+
+
+def _close_window(entry: files.CloseWindowEntry) -> CloseWindow:
+    return CloseWindow(entry.days_before_month_end, entry.days_after_month_end)
 
 
 def _hours(hours: Decimal) -> dt.timedelta:

@@ -7,7 +7,7 @@ import datetime as dt
 from msgspec.structs import replace
 
 from streams.core.ids import derive
-from streams.core.policy import ExceptionRule
+from streams.core.policy import Policy
 from streams.records import (
     Context,
     ExceptionChange,
@@ -23,7 +23,7 @@ UNREADABLE = Context(source_system="", source_transaction_id="", contract_id="",
 
 
 def exception_record(
-    rule: ExceptionRule,
+    policy: Policy,
     cause: RootCause,
     *,
     event_id: str,
@@ -33,7 +33,11 @@ def exception_record(
     at: dt.datetime,
     source: SourceRecord | None = None,
 ) -> ExceptionRecord:
-    """Return a new exception; the same cause and subject of a contract give the same id."""
+    """Return a new exception; the same cause and subject of a contract give the same id.
+
+    Its deadline is shorter when the day on which it is opened, in UTC, lies in the close window of its entity.
+    """
+    rule = policy.exceptions[cause]
     state = ExceptionState.WAITING_APPROVAL if cause is RootCause.APPROVAL_NEEDED else ExceptionState.OPEN
     status = ProcessingStatus.AWAITING_APPROVAL if cause is RootCause.APPROVAL_NEEDED else ProcessingStatus.EXCEPTION
     return ExceptionRecord(
@@ -43,7 +47,7 @@ def exception_record(
         owner=rule.owner,
         severity=rule.severity,
         opened_at=at,
-        sla_due_at=at + rule.sla,
+        sla_due_at=at + policy.sla(cause, context.legal_entity, at.date()),
         state=state,
         message=message,
         resolving_actions=rule.actions,

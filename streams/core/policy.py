@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from streams.core.fiscal import CalendarMonths, FiscalCalendar
+from streams.core.fiscal import CalendarMonths, CloseWindow, FiscalCalendar
 from streams.core.rates import ExchangeRates
 from streams.records import Owner, ResolvingAction, RootCause, Severity
 
@@ -43,6 +43,8 @@ class Entity:
     """First period, YYYY-MM, that was open when the books were taken over."""
     calendar: FiscalCalendar = _MONTHS
     """Which days make up its accounting periods."""
+    close_window: CloseWindow | None = None
+    """Days around the ends of its periods in which deadlines are shorter; None: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class ExceptionRule:
     severity: Severity
     sla: dt.timedelta
     actions: tuple[ResolvingAction, ...]
+    sla_in_close_window: dt.timedelta | None = None
+    """Deadline of one that is opened in its entity's close window; None: the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,13 @@ class Policy:
         """Return the functional currency of an entity where it is another than this one; else ''."""
         entity = self.entities.get(legal_entity)
         return "" if entity is None or entity.functional_currency == currency else entity.functional_currency
+
+    def sla(self, cause: RootCause, legal_entity: str, day: dt.date) -> dt.timedelta:
+        """Return how soon an exception opened on a day must be resolved: sooner in its entity's close window."""
+        rule, entity = self.exceptions[cause], self.entities.get(legal_entity)
+        if rule.sla_in_close_window is None or entity is None or entity.close_window is None:
+            return rule.sla
+        return rule.sla_in_close_window if entity.close_window.contains(day, entity.calendar) else rule.sla
 
     def calendar(self, legal_entity: str) -> FiscalCalendar:
         """Return the fiscal calendar of an entity; calendar months for one that is not configured."""

@@ -144,7 +144,7 @@ class Turn:
     ) -> None:
         """Raise an exception with an owner and a deadline; raising it again gives the same id."""
         record = exception_record(
-            self.policy.exceptions[cause],
+            self.policy,
             cause,
             event_id=event.event_id,
             context=replace(event.context, contract_id=self.contract.contract_id),

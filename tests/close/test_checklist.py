@@ -115,7 +115,7 @@ def test_what_waits_counts_when_it_is_dated_in_the_period_or_before() -> None:
 def test_exceptions_and_variances_count_in_their_last_state_and_for_the_entity() -> None:
     desk = closed()
     raised = exception_record(
-        POLICY.exceptions[RootCause.TIMEOUT],
+        POLICY,
         RootCause.TIMEOUT,
         event_id="e",
         context=contract_status(desk.contract, START).context,
