@@ -7,6 +7,8 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from connectors.erp.ledger import EmbeddedLedger
+from connectors.erp.tryton import TrytonAccess, TrytonErp
+from connectors.protocols import Erp
 from connectors.revenue.embedded import EmbeddedRevenuePlatform
 from streams.agents import capture, orchestration, posting, reconciliation
 from streams.agents.observe import Observer
@@ -72,6 +74,25 @@ def revenue_platform(settings: Settings, configuration: Configuration | None = N
     return EmbeddedRevenuePlatform(settings.database_url, {name: it.calendar for name, it in entities.items()})
 
 
+def erp(settings: Settings, configuration: Configuration) -> Erp:
+    """Return the ERP that the settings choose."""
+    if settings.erp == "embedded":
+        return ledger(settings, configuration)
+    password = settings.tryton_password
+    access = TrytonAccess(
+        settings.tryton_url or "",
+        settings.tryton_database or "",
+        settings.tryton_user or "",
+        password.get_secret_value() if password is not None else "",
+    )
+    return TrytonErp(
+        access,
+        {name: entity.first_open_period for name, entity in configuration.policy.entities.items()},
+        {name: entity.calendar for name, entity in configuration.policy.entities.items()},
+        journal=settings.tryton_journal,
+    )
+
+
 def ledger(settings: Settings, configuration: Configuration) -> EmbeddedLedger:
     """Return the embedded ledger on the settings' database."""
     return EmbeddedLedger(
@@ -120,7 +141,7 @@ _BUILDERS: dict[str, Builder] = {
         stage,
         outbox,
         revenue_platform(settings),
-        ledger(settings, configuration),
+        erp(settings, configuration),
         policy=_posting_policy(settings, configuration),
         partitions=settings.partitions,
     ),

@@ -100,6 +100,18 @@ class Settings(BaseSettings):
     database: Annotated[SecretStr, AfterValidator(_database)] | None = Field(
         None, description="SQLAlchemy URL of the ledger's database. Unset: an SQLite file in the data folder."
     )
+    erp: Annotated[Literal["embedded", "tryton"], BeforeValidator(_lower)] = Field(
+        "embedded", description="The general ledger that is posted to: embedded, in `database`, or tryton."
+    )
+    tryton_url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        None, description="URL of the Tryton server, without the database, for erp tryton."
+    )
+    tryton_database: str | None = Field(None, description="Name of Tryton's database.")
+    tryton_user: str | None = Field(None, description="User that posts in Tryton.")
+    tryton_password: SecretStr | None = Field(None, description="Password of Tryton's user.")
+    tryton_journal: str = Field(
+        "MISC", min_length=1, description="Code of the journal that Tryton's moves are made in."
+    )
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=_state_dir,
         description="Folder for what is kept on this machine. Unset: tieout in the XDG state folder.",
@@ -201,6 +213,12 @@ class Settings(BaseSettings):
             raise ValueError(f"transaction_timeout: at least commit_timeout, which is {self.commit_timeout:g}")
         if self.schema_registry_password is not None and self.schema_registry_username is None:
             raise ValueError("schema_registry_username: a user, because schema_registry_password is given")
+        wanted = ("tryton_url", "tryton_database", "tryton_user", "tryton_password")
+        for name in wanted if self.erp == "tryton" else ():
+            if not getattr(self, name):
+                raise ValueError(f"{name}: a value, because erp is tryton")
+        if self.erp != "tryton" and any(getattr(self, name) for name in wanted):
+            raise ValueError("erp: tryton, because a setting of Tryton is given")
         return self
 
     @property

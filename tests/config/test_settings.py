@@ -104,6 +104,8 @@ def test_the_shipped_file_shows_the_defaults(folder: Path) -> None:
         ("TIEOUT_STORE", "leveldb", ["'leveldb'", "'memory' or 'rocksdb'"]),
         ("TIEOUT_SESSION_TIMEOUT", "-1", ["'-1'", "greater than 0"]),
         ("TIEOUT_SECURITY_PROTOCOL", "sasl_ssl", ["TIEOUT_SASL_MECHANISM", "because security_protocol is SASL_SSL"]),
+        ("TIEOUT_ERP", "tryton", ["TIEOUT_TRYTON_URL", "because erp is tryton"]),
+        ("TIEOUT_TRYTON_USER", "tieout", ["TIEOUT_ERP", "a setting of Tryton is given"]),
         ("TIEOUT_SASL_USERNAME", "tieout", ["TIEOUT_SECURITY_PROTOCOL", "SASL_SSL"]),
         ("TIEOUT_TRANSACTION_TIMEOUT", "5", ["TIEOUT_TRANSACTION_TIMEOUT", "at least commit_timeout, which is 60"]),
     ],
@@ -113,7 +115,7 @@ def test_a_wrong_setting_is_named_with_what_was_found_and_expected(
 ) -> None:
     monkeypatch.setenv(name, value)
     text = message()
-    if name not in ("TIEOUT_SECURITY_PROTOCOL", "TIEOUT_SASL_USERNAME"):
+    if name not in ("TIEOUT_SECURITY_PROTOCOL", "TIEOUT_SASL_USERNAME", "TIEOUT_ERP", "TIEOUT_TRYTON_USER"):
         assert name in text
     assert [part for part in named if part not in text] == []
 

@@ -333,6 +333,10 @@ class ErpConformance:
         )
         assert [str(row.balance) for row in erp.balances(names.contract)] == ["1200", "-1200"]
 
+    def test_amounts_with_more_zeros_than_the_currency_has_digits_are_booked(self, erp: Erp, names: Names) -> None:
+        accepted(erp, names.posting([line("1100", debit="1200.0000"), line("4010", credit="1200.0000")]))
+        assert balances(erp, names.contract)[ENTITY, "1100", "USD"] == Decimal("1200.00")
+
     def test_the_trial_balance_has_everything_and_sums_to_nothing(self, erp: Erp, names: Names) -> None:
         before = balances(erp, None)
         call = [names.posting(contract=f"{names.contract}-{number}") for number in range(3)]

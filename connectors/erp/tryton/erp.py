@@ -3,8 +3,8 @@
 Tryton has no unique key to lean on, so every posting goes in steps that can be repeated at any point: look for the
 command's moves; make a draft where there is none; look again, since another worker, or an earlier call whose answer was
 lost, may have made one meanwhile: the oldest stays, the others are deleted; post it. A draft is in no balance, and a
-move is not posted twice, so whatever is cut leaves one document. What remains is two workers on one contract at the very
-same time, which partitions exclude (docs/connectors.md).
+move is not posted twice, so whatever is cut leaves one document. What remains is two workers on one contract at the
+very same time, which partitions exclude (docs/connectors.md).
 """
 
 from __future__ import annotations

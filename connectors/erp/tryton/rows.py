@@ -84,14 +84,15 @@ class LineRow(msgspec.Struct, frozen=True):
 def line_values(posting: ErpPosting, line: JournalLine, account: int, second_currency: int | None) -> dict[str, object]:
     """Return a line as Tryton is sent it; `second_currency` for a journal that is not in the company's currency."""
     values: dict[str, object] = {"account": account, "description": _described(posting, line)}
-    if second_currency is None:
-        return values | {"debit": line.debit, "credit": line.credit}
-    return values | {
-        "debit": line.functional_debit,
-        "credit": line.functional_credit,
-        "second_currency": second_currency,
-        "amount_second_currency": line.debit - line.credit,
-    }
+    # Tryton counts digits: 1.0000 is no amount in a currency that has two.
+    in_books = posting.functional_currency or posting.currency
+    sides = (line.debit, line.credit) if second_currency is None else (line.functional_debit, line.functional_credit)
+    debit, credit = (quantize(side, in_books) for side in sides)
+    values |= {"debit": debit, "credit": credit}
+    if second_currency is not None:
+        amount = quantize(line.debit - line.credit, posting.currency)
+        values |= {"second_currency": second_currency, "amount_second_currency": amount}
+    return values
 
 
 def journal_line(row: LineRow, company_currency: str) -> JournalLine:
