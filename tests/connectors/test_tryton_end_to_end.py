@@ -1,4 +1,4 @@
-"""A history goes through rules, orchestration and reconciliation into Tryton, which then holds what the dry run says."""
+"""A history goes through rules, orchestration and reconciliation into Tryton, which then holds what a dry run says."""
 
 from __future__ import annotations
 
