@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
@@ -34,7 +34,7 @@ class Verifier:
     """Verifies the deliveries of one source."""
 
     scheme: Scheme
-    keys: Sequence[bytes]
+    keys: Sequence[bytes] = field(repr=False)
     """Every key that is valid now; several while a secret is rotated."""
     tolerance: int
     """Seconds by which the signed time may be off, either way."""

@@ -140,7 +140,10 @@ def _from(node: Mapping[str, object], at: str, faults: list[Fault]) -> Evaluate:
         if isinstance(values, dict):
             if not isinstance(found, str) or found not in values:
                 return scope.fault(
-                    where, "no_value", f"{paths[0]} is {found!r}, which values does not have", "Add it to values."
+                    where,
+                    "no_value",
+                    f"{paths[0]} is {str(found)[:60]!r}, which values does not have",
+                    "Add it to values.",
                 )
             return values[found]
         for path in same:

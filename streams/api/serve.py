@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -42,6 +43,7 @@ def build_app(settings: Settings) -> FastAPI:
 
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; requests that are in work are answered first."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # uvicorn raises the interrupt again once it has stopped in good order.
     with suppress(KeyboardInterrupt):
         uvicorn.run(

@@ -69,7 +69,10 @@ def load_sources(config: Path, environ: Mapping[str, str]) -> dict[str, WebhookS
     problems: list[Problem] = []
     sources: dict[str, WebhookSource] = {}
     names: set[str] = set()
-    for path in sorted((config / FOLDER).glob("*.yaml")):
+    for path in sorted((config / FOLDER).glob("[!.]*")):
+        if path.suffix != ".yaml":
+            problems.append(Problem(str(path), "", "a file that is not read", "NAME.yaml", "Rename or remove it."))
+            continue
         read = read_source(path)
         names.add(path.stem)
         if isinstance(read, list):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -14,9 +15,11 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY as METRICS
 
+from connectors.sources.signatures import Scheme
 from streams.api.app import create_app
 from streams.api.publisher import BrokerUnavailable, KafkaPublisher
 from streams.api.source_files import load_sources
+from streams.config.environment import unknown_variables
 from streams.config.errors import PolicyError
 from streams.embedded.broker import EmbeddedBroker
 from streams.shipped import shipped
@@ -24,6 +27,8 @@ from tests.api.conftest import CODEC, LIMITS, POLICY, REGISTRY, Client, KeptMess
 from tests.api.test_events import pointers, problem
 from tests.api.test_publishing import stored
 from tests.connectors.stripe_payloads import SECRET, delivery, invoice, signed, subscription
+from tests.connectors.test_mapping import EXAMPLE
+from tests.connectors.test_signatures import headers
 
 PATH = "/v1/sources/stripe/webhook"
 SOURCES = load_sources(shipped("config"), {"TIEOUT_SOURCE_STRIPE_SECRET": SECRET})
@@ -63,8 +68,8 @@ def test_nothing_is_parsed_before_the_signature_holds_and_the_answer_tells_nothi
 
 
 def test_a_delivery_replayed_late_is_refused(client: Client, publisher: KeptMessages) -> None:
-    body, headers = signed(SIGNED, int(time.time()) - 301)
-    problem(client.request("POST", PATH, content=body, headers=headers), 401)
+    body, sent = signed(SIGNED, int(time.time()) - 301)
+    problem(client.request("POST", PATH, content=body, headers=sent), 401)
     assert publisher.messages == []
 
 
@@ -120,6 +125,34 @@ def test_a_source_without_a_secret_takes_nothing(publisher: KeptMessages) -> Non
 def test_a_secret_of_no_source_stops_the_start() -> None:
     with pytest.raises(PolicyError, match=r"TIEOUT_SOURCE_STRPE_SECRET.*Did you mean TIEOUT_SOURCE_STRIPE_SECRET"):
         load_sources(shipped("config"), {"TIEOUT_SOURCE_STRPE_SECRET": SECRET})
+
+
+def test_a_secret_of_a_source_is_no_unknown_setting_and_a_slip_in_its_name_is() -> None:
+    assert unknown_variables({"TIEOUT_SOURCE_STRIPE_SECRET": SECRET}, []) == []
+    assert len(unknown_variables({"TIEOUT_SOURCE_STRIPE_SECRETS": SECRET}, [])) == 1
+
+
+def test_a_file_that_would_not_be_read_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "mine.yml").write_text("")
+    with pytest.raises(PolicyError, match=r"mine\.yml.*Rename"):
+        load_sources(tmp_path, {})
+
+
+def test_the_pages_generic_source_takes_standard_webhooks_while_its_secret_is_rotated(
+    publisher: KeptMessages, tmp_path: Path
+) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "billing.yaml").write_text(EXAMPLE[0], encoding="utf-8")
+    old, new = (f"whsec_{base64.b64encode(key).decode()}" for key in (b"o" * 24, b"n" * 24))
+    sources = load_sources(tmp_path, {"TIEOUT_SOURCE_BILLING_SECRET": f"{new},{old}"})
+    client = Client(create_app(publisher, POLICY, REGISTRY, LIMITS, sources=sources))
+    body = EXAMPLE[1].encode()
+    for key, status in ((b"o" * 24, 202), (b"n" * 24, 202), (b"x" * 24, 401)):
+        sent = headers(Scheme.STANDARD_WEBHOOKS, body, key, int(time.time()))
+        answer = client.request("POST", "/v1/sources/billing/webhook", content=body, headers=sent)
+        assert answer.status_code == status, answer.text
+    assert {event.event_id for event in publisher.events()} == {"billing:msg_1"}
 
 
 def test_every_problem_of_a_mapping_is_named_with_its_line(tmp_path: Path) -> None:

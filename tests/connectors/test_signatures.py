@@ -91,3 +91,4 @@ def test_a_secret_is_read_as_the_vendor_shows_it_and_never_told() -> None:
     with pytest.raises(ValueError) as caught:
         key_of(Scheme.STANDARD_WEBHOOKS, "whsec_no*base64")
     assert "no*base64" not in str(caught.value)
+    assert "nnnn" not in repr(verifier(Scheme.STRIPE))
