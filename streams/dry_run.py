@@ -76,10 +76,10 @@ def run(lines: Iterable[str], configuration: Configuration) -> DryRun:
     policy = configuration.policy
     ledger = MemoryLedger(
         configuration.chart.numbers,
-        {name: entity.first_open_period for name, entity in policy.entities.items()},
-        {name: entity.calendar for name, entity in policy.entities.items()},
+        policy.first_open_periods,
+        policy.calendars,
     )
-    revenue = MemoryRevenuePlatform({name: entity.calendar for name, entity in policy.entities.items()})
+    revenue = MemoryRevenuePlatform(policy.calendars)
     world = World(policy, revenue, ledger, lambda: dt.datetime.now(dt.UTC))
     offered = 0
     for number, line in enumerate(lines, 1):

@@ -68,10 +68,9 @@ def _with_credentials(settings: Settings, url: str) -> str:
     return f"{scheme}://{quote(settings.schema_registry_username, safe='')}:{quote(password, safe='')}@{rest}"
 
 
-def revenue_platform(settings: Settings, configuration: Configuration | None = None) -> EmbeddedRevenuePlatform:
-    """Return the embedded revenue platform on the settings' database; for reports, with the entities' calendars."""
-    entities = configuration.policy.entities if configuration is not None else {}
-    return EmbeddedRevenuePlatform(settings.database_url, {name: it.calendar for name, it in entities.items()})
+def revenue_platform(settings: Settings, configuration: Configuration) -> EmbeddedRevenuePlatform:
+    """Return the embedded revenue platform on the settings' database."""
+    return EmbeddedRevenuePlatform(settings.database_url, configuration.policy.calendars)
 
 
 def erp(settings: Settings, configuration: Configuration) -> Erp:
@@ -87,8 +86,8 @@ def erp(settings: Settings, configuration: Configuration) -> Erp:
     )
     return TrytonErp(
         access,
-        {name: entity.first_open_period for name, entity in configuration.policy.entities.items()},
-        {name: entity.calendar for name, entity in configuration.policy.entities.items()},
+        configuration.policy.first_open_periods,
+        configuration.policy.calendars,
         journal=settings.tryton_journal,
     )
 
@@ -98,8 +97,8 @@ def ledger(settings: Settings, configuration: Configuration) -> EmbeddedLedger:
     return EmbeddedLedger(
         settings.database_url,
         accounts=configuration.chart.numbers,
-        entities={name: entity.first_open_period for name, entity in configuration.policy.entities.items()},
-        calendars={name: entity.calendar for name, entity in configuration.policy.entities.items()},
+        entities=configuration.policy.first_open_periods,
+        calendars=configuration.policy.calendars,
     )
 
 
@@ -140,7 +139,7 @@ _BUILDERS: dict[str, Builder] = {
     posting.STAGE: lambda stage, outbox, settings, configuration: posting.Posting(
         stage,
         outbox,
-        revenue_platform(settings),
+        revenue_platform(settings, configuration),
         erp(settings, configuration),
         policy=_posting_policy(settings, configuration),
         partitions=settings.partitions,

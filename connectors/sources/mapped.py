@@ -12,7 +12,7 @@ from functools import cache
 from typing import get_args, get_type_hints
 
 from connectors.sources.faults import Fault, SourceInvalid
-from connectors.sources.template import MISSING, Evaluate, Scope, Tables, is_path, parse, paths_of
+from connectors.sources.template import MISSING, Evaluate, Scope, Tables, is_path, known_keys, parse, paths_of
 from streams.codec.json_events import JsonInvalid, event_from_json, json_schemas
 from streams.records import CommercialEvent
 
@@ -34,7 +34,7 @@ class Condition:
         value = scope.look(self.path)
         if self.present is not None:
             return (value is not MISSING) is self.present
-        return (str(value).lower() if isinstance(value, bool) else str(value)) in self.equals
+        return _compared(value) in self.equals
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,11 @@ class MappedSource:
         return f"{self.name}:{vendor_id}" + (f":{index}" if index else "")
 
 
+def _compared(value: object) -> str:
+    """Return the text by which values of a payload and of a file are compared: true and false as JSON writes them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _applies(rule: Rule, vendor_type: str, scope: Scope) -> bool:
     return rule.type == vendor_type and all(condition.holds(scope) for condition in rule.when)
 
@@ -120,7 +125,7 @@ def _applies(rule: Rule, vendor_type: str, scope: Scope) -> bool:
 def _scopes(rule: Rule, scope: Scope) -> list[Scope]:
     if not rule.for_each:
         return [scope]
-    items = next((value for path in rule.for_each if (value := scope.look(path)) is not MISSING), MISSING)
+    items = scope.first(rule.for_each)
     if not isinstance(items, list) or not items:
         said = f"the payload has no list, or an empty one, at {' or '.join(rule.for_each)}"
         raise SourceInvalid([Fault("", "missing", said, "Let the source send it.")])
@@ -167,9 +172,7 @@ def rule_of(type_: str, entry: Mapping[str, object], at: str, faults: list[Fault
     """Return a rule of a mapping file; adds every fault, each at its key of the file."""
     known = ("when", "for_each", "refuse", "ignore", "source_sequence", "supersedes", "occurred_at", "effective_date")
     known = (*known, "context", *EVENT_TYPES)
-    for key in entry:
-        if key not in known:
-            faults.append(Fault(f"{at}/{key}", "unknown_key", f"found {key!r}", f"Known are {', '.join(known)}."))
+    known_keys(entry, known, at, faults)
     conditions = _conditions(entry.get("when"), f"{at}/when", faults)
     for_each = paths_of(entry["for_each"], f"{at}/for_each", faults) if "for_each" in entry else ()
     if "refuse" in entry or "ignore" in entry:
@@ -207,6 +210,5 @@ def _conditions(node: object, at: str, faults: list[Fault]) -> tuple[Condition, 
                 conditions.append(Condition(path, present=value["present"]))
         else:
             listed = value if isinstance(value, list) else [value]
-            texts = tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in listed)
-            conditions.append(Condition(path, equals=texts))
+            conditions.append(Condition(path, equals=tuple(map(_compared, listed))))
     return tuple(conditions)

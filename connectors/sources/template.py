@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -53,8 +53,7 @@ class Scope:
     def look(self, path: str) -> object:
         """Return the value at a path, MISSING where there is none; null is none."""
         here = self.payload if path[0] == "$" else self.item
-        for part in path.split("/")[1:]:
-            key = part.replace("~1", "/").replace("~0", "~")
+        for key in steps_of(path):
             if isinstance(here, dict):
                 here = here.get(key, MISSING)
             elif isinstance(here, list) and key.isascii() and key.isdigit() and int(key) < len(here):
@@ -63,8 +62,17 @@ class Scope:
                 return MISSING
         return MISSING if here is None else here
 
+    def first(self, paths: Iterable[str]) -> object:
+        """Return the first value that is at one of the paths, MISSING where there is none."""
+        return next((value for path in paths if (value := self.look(path)) is not MISSING), MISSING)
+
 
 Evaluate = Callable[[Scope, str], object]
+
+
+def steps_of(path: str) -> list[str]:
+    """Return the keys of a path or JSON pointer (RFC 6901), without what it begins with."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
 
 
 def is_path(value: object) -> bool:
@@ -93,7 +101,8 @@ def parse(node: object, at: str, faults: list[Fault]) -> Evaluate:
     return build
 
 
-def _keys(node: Mapping[str, object], known: Sequence[str], at: str, faults: list[Fault]) -> None:
+def known_keys(node: Mapping[str, object], known: Sequence[str], at: str, faults: list[Fault]) -> None:
+    """Add a fault for every key that is not known."""
     for key in node:
         if key not in known:
             faults.append(Fault(f"{at}/{key}", "unknown_key", f"found {key!r}", f"Known are {', '.join(known)}."))
@@ -109,7 +118,7 @@ def paths_of(value: object, at: str, faults: list[Fault]) -> tuple[str, ...]:
 
 
 def _from(node: Mapping[str, object], at: str, faults: list[Fault]) -> Evaluate:
-    _keys(node, _FROM_KEYS, at, faults)
+    known_keys(node, _FROM_KEYS, at, faults)
     paths = paths_of(node["from"], f"{at}/from", faults)
     name = node.get("as")
     if name is not None and name != MINOR_UNITS and name not in CONVERSIONS:
@@ -131,7 +140,7 @@ def _from(node: Mapping[str, object], at: str, faults: list[Fault]) -> Evaluate:
     optional = node.get("optional") is True
 
     def convert(scope: Scope, where: str) -> object:
-        found = next((value for path in paths if (value := scope.look(path)) is not MISSING), MISSING)
+        found = scope.first(paths)
         if found is MISSING:
             if default is not MISSING or optional:
                 return default
@@ -190,14 +199,14 @@ def _product(value: object, factor: object, scope: Scope, where: str) -> object:
 
 
 def _each(node: Mapping[str, object], at: str, faults: list[Fault]) -> Evaluate:
-    _keys(node, ("each", "item"), at, faults)
+    known_keys(node, ("each", "item"), at, faults)
     paths = paths_of(node["each"], f"{at}/each", faults)
     if "item" not in node:
         faults.append(Fault(f"{at}/item", "missing", "found none", "Write the template of one item."))
     template = parse(node.get("item"), f"{at}/item", faults)
 
     def collect(scope: Scope, where: str) -> object:
-        items = next((value for path in paths if (value := scope.look(path)) is not MISSING), MISSING)
+        items = scope.first(paths)
         if items is MISSING:
             return scope.fault(where, "missing", f"the payload has no {' or '.join(paths)}", "Send it.")
         if not isinstance(items, list):
@@ -209,7 +218,7 @@ def _each(node: Mapping[str, object], at: str, faults: list[Fault]) -> Evaluate:
 
 
 def _look_up(node: Mapping[str, object], at: str, faults: list[Fault]) -> Evaluate:
-    _keys(node, ("look_up", "field", "times"), at, faults)
+    known_keys(node, ("look_up", "field", "times"), at, faults)
     paths = paths_of(node["look_up"], f"{at}/look_up", faults)
     column = node.get("field")
     if not isinstance(column, str):
@@ -217,7 +226,7 @@ def _look_up(node: Mapping[str, object], at: str, faults: list[Fault]) -> Evalua
     times = parse(node["times"], f"{at}/times", faults) if "times" in node else None
 
     def look_up(scope: Scope, where: str) -> object:
-        product = next((value for path in paths if (value := scope.look(path)) is not MISSING), MISSING)
+        product = scope.first(paths)
         if product is MISSING:
             return scope.fault(where, "missing", f"the payload has no {' or '.join(paths)}", "Send it.")
         entry = scope.tables.catalogue.get(str(product))
@@ -231,7 +240,7 @@ def _look_up(node: Mapping[str, object], at: str, faults: list[Fault]) -> Evalua
 
 
 def _join(node: Mapping[str, object], at: str, faults: list[Fault]) -> Evaluate:
-    _keys(node, ("join", "with"), at, faults)
+    known_keys(node, ("join", "with"), at, faults)
     listed = node["join"]
     if not isinstance(listed, list):
         faults.append(Fault(f"{at}/join", "not_a_list", f"found {listed!r}", "Write a list of paths and texts."))

@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError, field_validator
 from connectors.sources.faults import Fault
 from connectors.sources.mapped import MappedSource, Rule, rule_of
 from connectors.sources.signatures import Scheme, Verifier, key_of
-from connectors.sources.template import Tables, paths_of
+from connectors.sources.template import Tables, paths_of, steps_of
+from streams.codec.json_events import pointer_of
 from streams.config.environment import SOURCE_SECRET
 from streams.config.errors import PolicyError, Problem, did_you_mean
 from streams.config.files import Currency, FileModel, Text
@@ -132,7 +133,7 @@ def read_source(path: Path) -> tuple[MappedSource, SourceFile] | list[Problem]:
 
 
 def _rules(type_: str, entry: object, faults: list[Fault]) -> list[Rule]:
-    at = f"/events/{type_.replace('~', '~0').replace('/', '~1')}"
+    at = pointer_of(("events", type_))
     rules = []
     entries = entry if isinstance(entry, list) else [entry]
     for index, one in enumerate(entries):
@@ -145,6 +146,5 @@ def _rules(type_: str, entry: object, faults: list[Fault]) -> list[Rule]:
 
 
 def _problem(fault: Fault, file: YamlFile) -> Problem:
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in fault.field.split("/")[1:]]
-    path = tuple(int(part) if part.isascii() and part.isdigit() else part for part in parts)
+    path = tuple(int(step) if step.isascii() and step.isdigit() else step for step in steps_of(fault.field))
     return file.problem(path, fault.found.removeprefix("found "), f"rule {fault.rule} to hold", fault.remedy)

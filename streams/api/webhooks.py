@@ -23,7 +23,7 @@ from streams.api.reading import read_body
 from streams.api.source_files import WebhookSource
 from streams.codec.json_text import JsonMalformed, parse
 from streams.core.policy import Policy
-from streams.core.rules import violations
+from streams.core.rules import all_violations
 from streams.records import CommercialEvent
 
 log = logging.getLogger(__name__)
@@ -93,16 +93,13 @@ async def _take(
     if not outcome.events:
         log.info("source %s: ignored a delivery of type %.100r: %s", name, outcome.vendor_type, outcome.ignored)
         return JSONResponse({"accepted": 0, "event_ids": [], "ignored": outcome.ignored}, 202), "ignored"
-    several = len(outcome.events) > 1
     errors = [
-        FieldError(f"/{index}{fault.pointer}" if several else fault.pointer, fault.rule.value, fault.message)
-        for index, event in enumerate(outcome.events)
-        for fault in violations(event, policy)
+        FieldError(fault.pointer, fault.rule.value, fault.message) for fault in all_violations(outcome.events, policy)
     ]
     if errors:
         log.warning("source %s: delivery refused: %s", name, ", ".join(error.code for error in errors))
         raise _invalid(errors)
-    return await accept(request, outcome.events, several), "accepted"
+    return await accept(request, outcome.events, len(outcome.events) > 1), "accepted"
 
 
 def _invalid(errors: Sequence[FieldError]) -> Problem:

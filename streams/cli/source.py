@@ -29,7 +29,7 @@ def check(file: Path, payload: Path | None) -> None:
     from streams.api.source_files import read_source
     from streams.codec.json_events import to_json
     from streams.codec.json_text import JsonMalformed, parse
-    from streams.core.rules import violations
+    from streams.core.rules import all_violations
 
     read = read_source(file)
     if isinstance(read, list):
@@ -45,9 +45,7 @@ def check(file: Path, payload: Path | None) -> None:
         _faults([str(fault) for fault in invalid.faults])
     policy = load_policy(load_settings().config)
     broken = [
-        f"{f'/{index}' if len(outcome.events) > 1 else ''}{fault.pointer}: {fault.rule.value}: {fault.message}"
-        for index, event in enumerate(outcome.events)
-        for fault in violations(event, policy)
+        f"{fault.pointer}: {fault.rule.value}: {fault.message}" for fault in all_violations(outcome.events, policy)
     ]
     if broken:
         _faults(broken)

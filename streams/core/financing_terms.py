@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from streams.core.findings import Findings, Rule
 from streams.core.money import ZERO
+from streams.core.pattern_terms import RATABLE
 from streams.core.policy import Policy
 from streams.records import (
     ContractSigned,
@@ -18,11 +19,7 @@ from streams.records import (
     RevenueCommand,
 )
 
-TRANSFERRED_AS_PLANNED = (
-    RecognitionPattern.POINT_IN_TIME,
-    RecognitionPattern.RATABLE_DAILY,
-    RecognitionPattern.RATABLE_MONTHLY,
-)
+TRANSFERRED_AS_PLANNED = (RecognitionPattern.POINT_IN_TIME, *RATABLE)
 """Patterns of which it is known at inception what is transferred when, so that payments can be valued."""
 
 

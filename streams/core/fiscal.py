@@ -93,6 +93,9 @@ class FiscalWeeks:
 
 FiscalCalendar = CalendarMonths | FiscalWeeks
 
+MONTHS = CalendarMonths()
+"""The calendar of an entity for which none is configured."""
+
 
 @dataclass(frozen=True, slots=True)
 class CloseWindow:

@@ -86,7 +86,6 @@ from streams.records import (
     ContractTerminated,
     CreditIssued,
     ErpPosting,
-    EstablishContract,
     InvoiceIssued,
     PaymentReceived,
     PeriodClosed,
@@ -307,7 +306,7 @@ def _send(turn: Turn, event: CommercialEvent, day: dt.date) -> None:
     command = revenue_command(turn.contract.contract_id, event)
     if command is not None and isinstance(command.body, RunRecognition):
         command = replace(command, body=dated(command.body, turn.policy.calendar(event.context.legal_entity)))
-    elif command is not None and isinstance(command.body, EstablishContract):
+    elif command is not None:
         command = by_policy(command, turn.policy)
     remember(turn, event)
     start(turn, InFlight(event=event, command=command, posting_date=day, sent_at=turn.at))

@@ -12,7 +12,10 @@ from streams.core.service_periods import service_periods
 from streams.records import ContractLine, RecognitionPattern
 
 _ALONE = frozenset({RecognitionPattern.UNITS, RecognitionPattern.PREPAID, RecognitionPattern.AS_INVOICED})
-_METERED = frozenset({RecognitionPattern.USAGE, RecognitionPattern.AS_INVOICED})
+METERED = frozenset({RecognitionPattern.USAGE, RecognitionPattern.AS_INVOICED})
+"""Patterns whose revenue adds to the price when it comes about; a minimum commitment is the one fixed part of them."""
+RATABLE = (RecognitionPattern.RATABLE_DAILY, RecognitionPattern.RATABLE_MONTHLY)
+"""Patterns that are earned evenly over the term."""
 _ZERO = Decimal(0)
 
 Fault = tuple[str, str]
@@ -58,7 +61,7 @@ def pattern_faults(line: ContractLine) -> list[Fault]:
 
 def is_combined(line: ContractLine) -> bool:
     """Tell whether a line shares its obligation with the other lines that are not distinct; usage never does."""
-    return not line.distinct and line.pattern not in _METERED
+    return not line.distinct and line.pattern not in METERED
 
 
 def joining_fault(line: ContractLine, joined: str, pattern: RecognitionPattern) -> str:

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from streams.core.fiscal import CalendarMonths, CloseWindow, FiscalCalendar
+from streams.core.fiscal import MONTHS, CloseWindow, FiscalCalendar
 from streams.core.rates import ExchangeRates
 from streams.records import Owner, ResolvingAction, RootCause, Severity
-
-_MONTHS = CalendarMonths()
 
 
 class LatePolicy(StrEnum):
@@ -41,7 +39,7 @@ class Entity:
     functional_currency: str
     first_open_period: str
     """First period, YYYY-MM, that was open when the books were taken over."""
-    calendar: FiscalCalendar = _MONTHS
+    calendar: FiscalCalendar = MONTHS
     """Which days make up its accounting periods."""
     close_window: CloseWindow | None = None
     """Days around the ends of its periods in which deadlines are shorter; None: none."""
@@ -136,6 +134,16 @@ class Policy:
         entity = self.entities.get(legal_entity)
         return "" if entity is None or entity.functional_currency == currency else entity.functional_currency
 
+    @property
+    def first_open_periods(self) -> dict[str, str]:
+        """The first open period of every entity."""
+        return {name: entity.first_open_period for name, entity in self.entities.items()}
+
+    @property
+    def calendars(self) -> dict[str, FiscalCalendar]:
+        """The fiscal calendar of every entity."""
+        return {name: entity.calendar for name, entity in self.entities.items()}
+
     def sla(self, cause: RootCause, legal_entity: str, day: dt.date) -> dt.timedelta:
         """Return how soon an exception opened on a day must be resolved: sooner in its entity's close window."""
         rule, entity = self.exceptions[cause], self.entities.get(legal_entity)
@@ -146,4 +154,4 @@ class Policy:
     def calendar(self, legal_entity: str) -> FiscalCalendar:
         """Return the fiscal calendar of an entity; calendar months for one that is not configured."""
         entity = self.entities.get(legal_entity)
-        return _MONTHS if entity is None else entity.calendar
+        return MONTHS if entity is None else entity.calendar

@@ -14,6 +14,7 @@ from decimal import Decimal
 from streams.core.financing_terms import financing_terms
 from streams.core.findings import Findings, Rule
 from streams.core.money import ZERO
+from streams.core.pattern_terms import METERED, RATABLE
 from streams.records import (
     Agreement,
     BundleDiscount,
@@ -23,7 +24,6 @@ from streams.records import (
     EstimateChanged,
     EstimateMethod,
     PossibleOutcome,
-    RecognitionPattern,
     SspMethod,
     VariableConsideration,
 )
@@ -32,8 +32,6 @@ COMBINED_WITHIN_DAYS = 30
 """Papers signed at most this many days apart are signed "at or near the same time" (ASC 606-10-25-9)."""
 COMBINATION_BASES = ("package", "interdependent price", "single obligation")
 """The criteria of ASC 606-10-25-9 (a), (b) and (c)."""
-_RATABLE = (RecognitionPattern.RATABLE_DAILY, RecognitionPattern.RATABLE_MONTHLY)
-_METERED = (RecognitionPattern.USAGE, RecognitionPattern.AS_INVOICED)
 
 
 def price_terms(found: Findings, at: str, body: ContractSigned) -> None:
@@ -98,7 +96,7 @@ def _residual_lines(found: Findings, at: str, lines: Sequence[ContractLine]) -> 
                 f"found {line.ssp} with ssp_method RESIDUAL, expected 0: it is what the price leaves after the other "
                 "lines; leave it at 0, or state the SSP as STATED",
             )
-        if line.pattern in _METERED or not line.distinct:
+        if line.pattern in METERED or not line.distinct:
             found.add(
                 f"{at}/{index}/ssp_method",
                 Rule.ALLOCATION,
@@ -223,7 +221,7 @@ def _variable(
         return
     found.ordered(f"{here}/service_end", item.service_start, item.service_end)
     line = lines.get(item.line_ids[0]) if len(item.line_ids) == 1 else None
-    if line is None or line.pattern not in _RATABLE or not line.distinct:
+    if line is None or line.pattern not in RATABLE or not line.distinct:
         found.add(
             f"{here}/line_ids",
             Rule.ALLOCATION,
@@ -334,7 +332,7 @@ def _relates_to(found: Findings, here: str, line_ids: Sequence[str], lines: dict
                 Rule.UNKNOWN_LINE,
                 f"found {line_id!r}, expected one of {', '.join(lines)}; correct it",
             )
-        elif line.pattern in _METERED:
+        elif line.pattern in METERED:
             found.add(
                 f"{here}/line_ids/{index}",
                 Rule.ALLOCATION,
@@ -367,7 +365,7 @@ def _bundle(
                 Rule.ALLOCATION,
                 f"found {line_id!r} in several bundles, expected one at most; a line has one discount",
             )
-    promised = sum(line.pattern not in _METERED for line in body.lines) + len(body.options)
+    promised = sum(line.pattern not in METERED for line in body.lines) + len(body.options)
     if not 2 <= len(set(bundle.line_ids)) < promised:
         found.add(
             f"{here}/line_ids",
@@ -375,7 +373,7 @@ def _bundle(
             f"found {len(set(bundle.line_ids))} of {promised} promises, expected at least two and not all: a discount "
             "on everything is shared by SSP without a bundle (606-10-32-36); leave the bundle out",
         )
-    unfit = [line.line_id for line in members if not line.distinct or line.pattern in _METERED or _is_residual(line)]
+    unfit = [line.line_id for line in members if not line.distinct or line.pattern in METERED or _is_residual(line)]
     if unfit:
         found.add(
             f"{here}/line_ids",

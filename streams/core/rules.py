@@ -7,6 +7,8 @@ Knows the policy as a value; decides nothing about accounting.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import assert_never
 
@@ -49,7 +51,17 @@ EVERY_CONTRACT = "*"
 INCREMENT_MARK = "@v"
 """Stands between line and version in the id of an increment's obligation (docs/accounting.md section 5)."""
 
-__all__ = ["EVERY_CONTRACT", "INCREMENT_MARK", "Rule", "Violation", "violations"]
+__all__ = ["EVERY_CONTRACT", "INCREMENT_MARK", "Rule", "Violation", "all_violations", "violations"]
+
+
+def all_violations(events: Sequence[CommercialEvent], policy: Policy) -> list[Violation]:
+    """Return every rule that events break; pointers begin with the place of the event where they are several."""
+    several = len(events) > 1
+    return [
+        replace(broken, pointer=f"/{index}{broken.pointer}") if several else broken
+        for index, event in enumerate(events)
+        for broken in violations(event, policy)
+    ]
 
 
 def violations(event: CommercialEvent, policy: Policy) -> list[Violation]:

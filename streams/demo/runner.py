@@ -147,7 +147,7 @@ def _read(
     """Read topics, revenue platform and ledger; again for a while when a promise is not kept, for topics lag."""
     outcomes = [outcome for step in steps() for outcome in step.outcomes]
     deadline = time.monotonic() + _VERDICT_SECONDS
-    erp, revenue = ledger(deployment.settings, configuration), revenue_platform(deployment.settings)
+    erp, revenue = ledger(deployment.settings, configuration), revenue_platform(deployment.settings, configuration)
     with contextlib.closing(erp), contextlib.closing(revenue):
         while True:
             histories, ties = {}, {}

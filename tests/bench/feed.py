@@ -167,7 +167,7 @@ class _Maker:
 
     def __init__(self, kernel: Kernel, partition: int, path: Path) -> None:
         configuration = load_configuration(shipped("config"))
-        entities = {name: entity.first_open_period for name, entity in configuration.policy.entities.items()}
+        entities = configuration.policy.first_open_periods
         self.records = 0
         self.bytes = 0
         self.found = Found()

@@ -119,8 +119,8 @@ def main() -> int:
     def ledger(settings: Settings, configuration: Configuration) -> Erp:
         return FaultyErp(true_ledger(settings, configuration), Tamper(folder, ERP))
 
-    def revenue_platform(settings: Settings) -> RevenuePlatform:
-        return FaultyRevenuePlatform(true_platform(settings), Tamper(folder, REVENUE))
+    def revenue_platform(settings: Settings, configuration: Configuration) -> RevenuePlatform:
+        return FaultyRevenuePlatform(true_platform(settings, configuration), Tamper(folder, REVENUE))
 
     # The wiring looks its connectors up by these names when it builds the posting stage.
     wiring.ledger = ledger  # type: ignore[assignment]

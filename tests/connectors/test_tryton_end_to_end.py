@@ -51,7 +51,7 @@ def test_a_history_posted_into_tryton_has_the_dry_runs_balances_to_the_cent(tmp_
         )
         ledger = erp(settings, configuration)
         policy = configuration.policy
-        revenue = MemoryRevenuePlatform({name: entity.calendar for name, entity in policy.entities.items()})
+        revenue = MemoryRevenuePlatform(policy.calendars)
         world = World(policy, revenue, ledger, lambda: dt.datetime.now(dt.UTC))
         for line in lines:
             for event in events(line):

@@ -62,9 +62,7 @@ class Desk:
         self.outputs: list[Output] = []
         self.outcomes: list[EventOutcome] = []
         self.now = START
-        self.ledger = MemoryLedger(
-            CONFIGURATION.chart.numbers, {name: entity.first_open_period for name, entity in policy.entities.items()}
-        )
+        self.ledger = MemoryLedger(CONFIGURATION.chart.numbers, policy.first_open_periods)
         self.revenue = MemoryRevenuePlatform()
         self._closed = closed or {}
         self._answered: set[str] = set()

@@ -212,7 +212,7 @@ class Stage:
     """A world whose queues are stepped in any order, with repetitions, and watched."""
 
     def __init__(self, policy: Policy = POLICY) -> None:
-        entities = {name: entity.first_open_period for name, entity in policy.entities.items()}
+        entities = policy.first_open_periods
         self.ledger = MemoryLedger(CONFIGURATION.chart.numbers, entities)
         self.world = World(policy, MemoryRevenuePlatform(), self.ledger, lambda: START)
         self.offered = 0

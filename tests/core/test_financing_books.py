@@ -195,18 +195,23 @@ def test_the_interest_of_a_contract_so_far_is_income_or_expense(
     assert {row.account: row.debit - row.credit for row in lines} == expected
 
 
-def test_interest_abroad_is_worth_the_closing_rate_and_contract_liability_is_not_remeasured() -> None:
+def financed_abroad(*, transfer_on: str, due_on: str) -> Abroad:
+    """A German contract in dollars over 1,000 that is transferred on one day and paid on another, at 12 % a year."""
     terms = Financing(
         annual_rate=Decimal("0.12"),
-        transfer_on=at(None, "x", invoice("x"), "2026-03-01").effective_date,
-        payments=(PaymentTerm(due_on=at(None, "x", invoice("x"), "2026-01-01").effective_date, amount=Decimal(1000)),),
+        transfer_on=dt.date.fromisoformat(transfer_on),
+        payments=(PaymentTerm(due_on=dt.date.fromisoformat(due_on), amount=Decimal(1000)),),
         line_id="L1",
         expedient=False,
     )
     sold = contract_line(price="1000.00", pattern=RecognitionPattern.POINT_IN_TIME)
-    body = msgspec.structs.replace(signed(sold), financing=terms)
     desk = Abroad(policy({"2026-01-31": "0.92", "2026-02-28": "0.94", "2026-03-31": "0.96"}))
-    desk.take(event("signed", body, entity=DE, source="crm"))
+    desk.take(event("signed", msgspec.structs.replace(signed(sold), financing=terms), entity=DE, source="crm"))
+    return desk
+
+
+def test_interest_abroad_is_worth_the_closing_rate_and_contract_liability_is_not_remeasured() -> None:
+    desk = financed_abroad(transfer_on="2026-03-01", due_on="2026-01-01")
     desk.take(at("0.90", "bill", invoice("I1", billed("1000.00")), "2026-01-01")).close("2026-01")
     journals = {posting.body.description: told(posting) for posting in desk.postings}
     assert journals["Revenue 2026-01"] == [
@@ -226,17 +231,7 @@ def test_interest_abroad_is_worth_the_closing_rate_and_contract_liability_is_not
 
 
 def test_arrears_abroad_are_a_contract_asset_that_is_remeasured_with_its_interest() -> None:
-    terms = Financing(
-        annual_rate=Decimal("0.12"),
-        transfer_on=at(None, "x", invoice("x"), "2026-01-01").effective_date,
-        payments=(PaymentTerm(due_on=at(None, "x", invoice("x"), "2026-03-01").effective_date, amount=Decimal(1000)),),
-        line_id="L1",
-        expedient=False,
-    )
-    sold = contract_line(price="1000.00", pattern=RecognitionPattern.POINT_IN_TIME)
-    body = msgspec.structs.replace(signed(sold), financing=terms)
-    desk = Abroad(policy({"2026-01-31": "0.92", "2026-02-28": "0.94", "2026-03-31": "0.96"}))
-    desk.take(event("signed", body, entity=DE, source="crm"))
+    desk = financed_abroad(transfer_on="2026-01-01", due_on="2026-03-01")
     done = ObligationFulfilled(line_id="L1", percent=Decimal(100))
     desk.take(event("done", done, on="2026-01-01", entity=DE)).close("2026-01", "2026-02")
     carried = desk.contract.carried

@@ -89,9 +89,7 @@ def canonical(event: Event) -> CommercialEvent:
 def play(configuration: Configuration) -> Played:
     """Play the scenario; AssertionError as soon as an outcome that it expects does not come."""
     policy = configuration.policy
-    ledger = MemoryLedger(
-        configuration.chart.numbers, {name: entity.first_open_period for name, entity in policy.entities.items()}
-    )
+    ledger = MemoryLedger(configuration.chart.numbers, policy.first_open_periods)
     revenue = MemoryRevenuePlatform()
     world = World(policy, revenue, ledger, lambda: NOW)
     events = []

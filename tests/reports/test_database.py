@@ -24,7 +24,7 @@ from tests.reports.rows import books
 @pytest.fixture(scope="module")
 def stored(played: DryRun) -> Iterator[Books]:
     """What the demo has posted and commanded, once more, in databases."""
-    first_open = {name: entity.first_open_period for name, entity in CONFIGURATION.policy.entities.items()}
+    first_open = CONFIGURATION.policy.first_open_periods
     ledger = EmbeddedLedger("sqlite://", CONFIGURATION.chart.numbers, first_open)
     revenue = EmbeddedRevenuePlatform("sqlite://")
     ledger.post(played.ledger.postings)

@@ -39,7 +39,7 @@ def posted() -> list[ErpPosting]:
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def ledger(request: pytest.FixtureRequest) -> Iterator[LedgerBooks]:
-    first_open = {name: entity.first_open_period for name, entity in CONFIGURATION.policy.entities.items()}
+    first_open = CONFIGURATION.policy.first_open_periods
     if request.param == "memory":
         memory = MemoryLedger(CONFIGURATION.chart.numbers, first_open)
         memory.post(posted())

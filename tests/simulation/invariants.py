@@ -81,7 +81,7 @@ class Reference:
 
 def _reference(history: Sequence[Event]) -> Reference:
     """Run a history in order, without broker and stages, and through the batch calculation."""
-    entities = {name: entity.first_open_period for name, entity in CONFIGURATION.policy.entities.items()}
+    entities = CONFIGURATION.policy.first_open_periods
     ledger = MemoryLedger(CONFIGURATION.chart.numbers, entities)
     world = simulation.World(CONFIGURATION.policy, MemoryRevenuePlatform(), ledger, lambda: START)
     for event in records_of(history):

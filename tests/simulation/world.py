@@ -75,7 +75,7 @@ class World:
         policy = CONFIGURATION.policy
         self.wire = Wire(policy, encoded=setup.encoded)
         self.revenue = ForeignRevenue(self)
-        entities = {name: entity.first_open_period for name, entity in policy.entities.items()}
+        entities = policy.first_open_periods
         self.erp = ForeignErp(self, MemoryLedger(CONFIGURATION.chart.numbers, entities), self.revenue)
         self.erp.acknowledged = self._acknowledged
         self.groups = {name: Group(f"tieout-{name}", self._partitions_of_stage(name)) for name in setup.stages}

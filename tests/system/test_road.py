@@ -193,10 +193,11 @@ def test_billing_revenue_and_erp_tie_out_with_what_a_batch_calculation_finds(pla
     # The event type may be left out on the way in; the calculation wants it told.
     named = [{**event, "event_type": next(iter(event["body"]))} for event in json.loads(json.dumps(played.accepted))]
     expected = calculate(named, deployment.settings.config)
-    books = ledger(deployment.settings, load_configuration(deployment.settings.config))
+    configuration = load_configuration(deployment.settings.config)
+    books = ledger(deployment.settings, configuration)
     balances = {(row.legal_entity, row.account, row.currency): row.balance for row in books.balances() if row.balance}
     assert balances == expected.balances
-    platform = revenue_platform(deployment.settings)
+    platform = revenue_platform(deployment.settings, configuration)
     for source in CONTRACTS:
         position = platform.position(source.contract_id)
         assert position is not None

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from connectors.erp.ledger.schema import AMOUNT_LIMIT, COMMAND_ID_LENGTH
-from streams.core.fiscal import CalendarMonths, FiscalCalendar
+from connectors.protocols import PeriodStatus
+from streams.core.fiscal import MONTHS, FiscalCalendar
 from streams.core.money import ZERO, is_exact, minor_unit
 from streams.records import ErpPosting, JournalLine, PostingRejected, ReverseJournal
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_MONTHS = CalendarMonths()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,14 @@ class Books:
 
     def period_of(self, posting: ErpPosting) -> str:
         """Return the accounting period of a posting's date in its entity's calendar."""
-        return self.calendars.get(posting.legal_entity, _MONTHS).period_of(posting.posting_date)
+        return self.calendars.get(posting.legal_entity, MONTHS).period_of(posting.posting_date)
+
+    def period_status(self, legal_entity: str, period: str, *, closed: bool) -> PeriodStatus:
+        """Return whether an entity's period takes postings; `closed` tells whether it was closed."""
+        first_open = self.first_open_period.get(legal_entity)
+        if first_open is None:
+            return PeriodStatus.UNKNOWN
+        return PeriodStatus.CLOSED if closed or period < first_open else PeriodStatus.OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,9 @@ def refuse_by_itself(posting: ErpPosting, books: Books) -> PostingRejected | Non
     if refusal is not None:
         return refusal
     if not lines:
-        return _final("empty", "the journal has no lines; expected at least two")
+        return final("empty", "the journal has no lines; expected at least two")
     if not _CURRENCY.fullmatch(posting.currency):
-        return _final(
+        return final(
             "currency_minor_unit", f"the currency is {posting.currency!r}; expected an ISO 4217 code such as USD"
         )
     for number, line in enumerate(lines, 1):
@@ -66,25 +73,25 @@ def refuse_by_itself(posting: ErpPosting, books: Books) -> PostingRejected | Non
         return refusal
     expected = books.period_of(posting)
     if posting.period != expected:
-        return _final(
+        return final(
             "period_mismatch",
             f"found period {posting.period!r} for the date {posting.posting_date}; expected {expected}",
         )
     first_open = books.first_open_period.get(posting.legal_entity)
     if first_open is None:
         known = ", ".join(sorted(books.first_open_period))
-        return _final(
+        return final(
             "unknown_entity", f"entity {posting.legal_entity!r} is unknown; expected one of {known}, or add it"
         )
     unknown = sorted({line.account for line in lines} - books.accounts)
     if unknown:
-        return _final(
+        return final(
             "unknown_account",
             f"unknown accounts {', '.join(unknown)}; correct them, or add them to the chart of accounts",
         )
     if posting.period < first_open:
         found = f"period {posting.period} lies before {first_open}, when the books of {posting.legal_entity} were taken"
-        return _final("closed_period", f"{found} over; post in an open period")
+        return final("closed_period", f"{found} over; post in an open period")
     return None
 
 
@@ -92,7 +99,7 @@ def refuse_closed(posting: ErpPosting, closed: Collection[tuple[str, str]]) -> P
     """Return the refusal of a posting into a closed period, or None. `closed` holds (entity, period)."""
     if (posting.legal_entity, posting.period) not in closed:
         return None
-    return _final(
+    return final(
         "closed_period",
         f"period {posting.period} of {posting.legal_entity} is locked; open it again with approval, or post in an "
         "open period",
@@ -111,7 +118,7 @@ def refuse_reversal(posting: ErpPosting, originals: Mapping[str, Original]) -> P
         )
     if (original.entity, original.currency) != (posting.legal_entity, posting.currency):
         found = f"posting {reversed_id} is of {original.entity} in {original.currency}"
-        return _final(
+        return final(
             "nothing_to_reverse", f"{found}; expected {posting.legal_entity} in {posting.currency} like its reversal"
         )
     return None
@@ -121,7 +128,7 @@ def _refuse_text(posting: ErpPosting) -> PostingRejected | None:
     """Refuse text that a database cannot hold: one bad posting must not stop the others of its transaction."""
     if not 0 < len(posting.command_id) <= COMMAND_ID_LENGTH:
         found = f"command id {posting.command_id!r} has {len(posting.command_id)} characters"
-        return _final("invalid_text", f"{found}; expected 1 to {COMMAND_ID_LENGTH}, such as a UUID")
+        return final("invalid_text", f"{found}; expected 1 to {COMMAND_ID_LENGTH}, such as a UUID")
     context, body = posting.context, posting.body
     texts = [posting.command_id, posting.event_id, context.contract_id, context.customer_account, body.description]
     texts += [context.source_system, context.source_transaction_id]
@@ -130,7 +137,7 @@ def _refuse_text(posting: ErpPosting) -> PostingRejected | None:
     wrong = next((value for value in texts if "\0" in value), None)
     if wrong is None:
         return None
-    return _final("invalid_text", f"found a NUL character in {wrong!r}; expected text without it")
+    return final("invalid_text", f"found a NUL character in {wrong!r}; expected text without it")
 
 
 def _refuse_unbalanced(posting: ErpPosting) -> PostingRejected | None:
@@ -143,7 +150,7 @@ def _refuse_unbalanced(posting: ErpPosting) -> PostingRejected | None:
         debits, credits = (sum(side, ZERO) for side in zip(*amounts, strict=True))
         if debits != credits:
             found = f"found debits {debits} and credits {credits} {currency}, a difference of {debits - credits}"
-            return _final("unbalanced", f"{found}; expected equal sums")
+            return final("unbalanced", f"{found}; expected equal sums")
     return None
 
 
@@ -155,12 +162,12 @@ def _refuse_line(number: int, line: JournalLine, currency: str, functional_curre
     functional = (line.functional_debit, line.functional_credit)
     if not functional_currency:
         if any(functional):
-            return _final("functional_amount", f"{sides}, and functional amounts; expected a functional currency too")
+            return final("functional_amount", f"{sides}, and functional amounts; expected a functional currency too")
         return _refuse_sides(sides, line, only_one=True)
     sides = f"{sides}, functional {line.functional_debit} and {line.functional_credit}"
     if functional_currency == currency or not _CURRENCY.fullmatch(functional_currency):
         found = f"the functional currency is {functional_currency!r}, the journal's is {currency}"
-        return _final("currency_minor_unit", f"{found}; expected another one of ISO 4217, or none")
+        return final("currency_minor_unit", f"{found}; expected another one of ISO 4217, or none")
     refusal = _refuse_amounts(sides, functional, functional_currency)
     # An exchange difference has an amount in functional currency only.
     return refusal or _refuse_sides(sides, line, only_one=not any(functional))
@@ -169,24 +176,25 @@ def _refuse_line(number: int, line: JournalLine, currency: str, functional_curre
 def _refuse_amounts(sides: str, amounts: tuple[Decimal, Decimal], currency: str) -> PostingRejected | None:
     for amount in amounts:
         if not amount.is_finite() or amount < ZERO:
-            return _final("negative_or_two_sided_line", f"{sides}; expected amounts of 0 or more")
+            return final("negative_or_two_sided_line", f"{sides}; expected amounts of 0 or more")
         if amount >= AMOUNT_LIMIT:
-            return _final("amount_too_large", f"{sides}; expected less than {AMOUNT_LIMIT:f}")
+            return final("amount_too_large", f"{sides}; expected less than {AMOUNT_LIMIT:f}")
         if not is_exact(amount, currency):
             unit = minor_unit(currency)
-            return _final("currency_minor_unit", f"{sides}; expected multiples of {unit} {currency}")
+            return final("currency_minor_unit", f"{sides}; expected multiples of {unit} {currency}")
     return None
 
 
 def _refuse_sides(sides: str, line: JournalLine, *, only_one: bool) -> PostingRejected | None:
     if (line.debit and line.credit) or (line.functional_debit and line.functional_credit):
-        return _final("negative_or_two_sided_line", f"{sides}; expected one of a debit and a credit")
+        return final("negative_or_two_sided_line", f"{sides}; expected one of a debit and a credit")
     if only_one and line.debit == ZERO and line.credit == ZERO:
-        return _final("negative_or_two_sided_line", f"{sides}; expected exactly one of them to be more than 0")
+        return final("negative_or_two_sided_line", f"{sides}; expected exactly one of them to be more than 0")
     return None
 
 
-def _final(code: str, reason: str) -> PostingRejected:
+def final(code: str, reason: str) -> PostingRejected:
+    """Return a refusal that stays one until somebody has acted."""
     return PostingRejected(code=code, reason=reason, retryable=False)
 
 

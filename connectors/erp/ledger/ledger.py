@@ -106,13 +106,10 @@ class EmbeddedLedger(Erp):
 
     def period_status(self, legal_entity: str, period: str) -> PeriodStatus:
         """Return whether an entity's period takes postings. Raises ConnectorUnavailable."""
-        first_open = self._books.first_open_period.get(legal_entity)
-        if first_open is None:
-            return PeriodStatus.UNKNOWN
         query = select(periods.c.period).where(periods.c.entity == legal_entity, periods.c.period == period)
         with self._database.read() as connection:
             closed = connection.execute(query).first() is not None
-        return PeriodStatus.CLOSED if closed or period < first_open else PeriodStatus.OPEN
+        return self._books.period_status(legal_entity, period, closed=closed)
 
     def entries(self, wanted: EntryFilter | None = None) -> Iterator[LedgerEntry]:
         """Iterate over entries, oldest first, a page at a time. Raises ConnectorUnavailable."""

@@ -66,11 +66,7 @@ class MemoryLedger:
 
     def period_status(self, legal_entity: str, period: str) -> PeriodStatus:
         """Return whether an entity's period takes postings."""
-        first_open = self._books.first_open_period.get(legal_entity)
-        if first_open is None:
-            return PeriodStatus.UNKNOWN
-        closed = period < first_open or (legal_entity, period) in self._closed
-        return PeriodStatus.CLOSED if closed else PeriodStatus.OPEN
+        return self._books.period_status(legal_entity, period, closed=(legal_entity, period) in self._closed)
 
     def balances(self, contract_id: str | None = None) -> list[AccountBalance]:
         """Return debits less credits by entity, account and currency, sorted."""

@@ -6,14 +6,13 @@ the same command ids see each other, a period cannot be closed under a posting, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 from sqlalchemy import Connection, Table, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from connectors.chunks import chunks
 from connectors.erp.ledger.checks import Books, Original, refuse_by_itself, refuse_closed, refuse_reversal
 from connectors.erp.ledger.entries import functional_amount, read_entries
 from connectors.erp.ledger.schema import entries, lines, numbers, periods
@@ -21,7 +20,6 @@ from streams.core.money import quantize
 from streams.records import ErpPosting, JournalLine, PostingAccepted, PostingRejected, ReverseJournal
 
 Answer = PostingAccepted | PostingRejected
-_T = TypeVar("_T")
 _IDS_A_QUERY = 1000
 
 
@@ -91,7 +89,7 @@ def _known(connection: Connection, postings: Sequence[ErpPosting]) -> _Known:
     known = _Known(read_posted(connection, {posting.command_id for posting in postings}), {})
     reversed_ids = {p.body.reverses_command_id for p in postings if isinstance(p.body, ReverseJournal)}
     columns = (entries.c.command_id, entries.c.entity, entries.c.currency)
-    for ids in _chunks(sorted(reversed_ids), _IDS_A_QUERY):
+    for ids in chunks(sorted(reversed_ids), _IDS_A_QUERY):
         for row in connection.execute(select(*columns).where(entries.c.command_id.in_(ids))):
             known.originals[row.command_id] = Original(row.entity, row.currency)
     return known
@@ -101,12 +99,12 @@ def read_posted(connection: Connection, command_ids: Collection[str]) -> dict[st
     """Return the answers to those commands that the ledger holds, by command id."""
     entry_ids = [
         row.entry_id
-        for ids in _chunks(sorted(command_ids), _IDS_A_QUERY)
+        for ids in chunks(sorted(command_ids), _IDS_A_QUERY)
         for row in connection.execute(select(entries.c.entry_id).where(entries.c.command_id.in_(ids)))
     ]
     return {
         entry.command_id: PostingAccepted(document_number=entry.document_number, period=entry.period, lines=entry.lines)
-        for ids in _chunks(sorted(entry_ids), _IDS_A_QUERY)
+        for ids in chunks(sorted(entry_ids), _IDS_A_QUERY)
         for entry in read_entries(connection, ids)
     }
 
@@ -191,9 +189,3 @@ def _line_rows(entry_id: int, answer: PostingAccepted) -> Iterator[dict[str, obj
             "functional_debit": line.functional_debit,
             "functional_credit": line.functional_credit,
         }
-
-
-def _chunks(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    iterator = iter(values)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

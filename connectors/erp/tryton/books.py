@@ -13,13 +13,12 @@ from typing import TypeVar
 
 import msgspec
 
-from connectors.erp.ledger.checks import Books, refuse_by_itself
+from connectors.erp.ledger.checks import Books, final, refuse_by_itself
 from connectors.erp.tryton.session import TrytonSession
 from connectors.protocols import PeriodStatus
-from streams.core.fiscal import CalendarMonths, FiscalCalendar
+from streams.core.fiscal import MONTHS, FiscalCalendar
 from streams.records import ErpPosting, PostingRejected
 
-_MONTHS = CalendarMonths()
 _Row = TypeVar("_Row")
 
 
@@ -111,12 +110,12 @@ class TrytonBooks:
 
     def period_of(self, entity: str, day: dt.date) -> str:
         """Return the accounting period, YYYY-MM, of a day in an entity's calendar."""
-        return self._calendars.get(entity, _MONTHS).period_of(day)
+        return self._calendars.get(entity, MONTHS).period_of(day)
 
     def status(self, entity: str, period: str) -> PeriodStatus:
         """Return whether a period takes postings: all of Tryton's periods in it must be open."""
         company = self.company(entity)
-        calendar = self._calendars.get(entity, _MONTHS)
+        calendar = self._calendars.get(entity, MONTHS)
         if company is None:
             return PeriodStatus.UNKNOWN
         found = self.periods([company.id], calendar.first_day(period), calendar.last_day(period))
@@ -174,9 +173,9 @@ class TrytonBooks:
         books_in = posting.functional_currency or posting.currency
         if books_in != company.currency.code:
             found = f"the books of {posting.legal_entity} are in {company.currency.code} in Tryton, in {books_in} here"
-            return _final("currency_mismatch", f"{found}; correct functional_currency in entities.yaml, or the company")
+            return final("currency_mismatch", f"{found}; correct functional_currency in entities.yaml, or the company")
         if posting.functional_currency and posting.currency not in self._currencies:
-            return _final("unknown_currency", f"Tryton has no currency {posting.currency}; add it there")
+            return final("unknown_currency", f"Tryton has no currency {posting.currency}; add it there")
         return None
 
     def _read_companies(self) -> None:
@@ -227,7 +226,7 @@ def _refuse_party(accounts: Collection[Account]) -> PostingRejected | None:
     if not wanting:
         return None
     found = f"accounts {', '.join(wanting)} want a party on every line in Tryton"
-    return _final("party_required", f"{found}; tieout posts totals: clear Party Required, or use other accounts")
+    return final("party_required", f"{found}; tieout posts totals: clear Party Required, or use other accounts")
 
 
 def _closed(posting: ErpPosting, found: Collection[Period]) -> PostingRejected:
@@ -237,8 +236,4 @@ def _closed(posting: ErpPosting, found: Collection[Period]) -> PostingRejected:
     else:
         states = ", ".join(f"{it.name} is {it.state}" for it in found)
         reason = f"period {period} of {entity}: {states} in Tryton; open it again, or post in an open period"
-    return _final("closed_period", reason)
-
-
-def _final(code: str, reason: str) -> PostingRejected:
-    return PostingRejected(code=code, reason=reason, retryable=False)
+    return final("closed_period", reason)

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import islice
-from typing import TypeVar
 
-from connectors.erp.ledger.checks import Original, refuse_reversal
+from connectors.chunks import chunks
+from connectors.erp.ledger.checks import Original, final, refuse_reversal
 from connectors.erp.tryton.books import Place, TrytonBooks
 from connectors.erp.tryton.rows import (
     LINE_FIELDS,
@@ -34,7 +33,6 @@ from streams.core.money import quantize
 from streams.records import ErpPosting, PostingAccepted, PostingRejected, ReverseJournal
 
 Answer = PostingAccepted | PostingRejected
-_T = TypeVar("_T")
 
 _IDS_A_CALL = 500
 _LINES_A_PAGE = 2000
@@ -150,7 +148,7 @@ class TrytonErp(Erp):
                 kind=int,
             )
             code = "closed_period" if closed else "refused_by_erp"
-            return PostingRejected(code=code, reason=f"Tryton refuses it: {refusal}", retryable=False)
+            return final(code, f"Tryton refuses it: {refusal}")
 
     def _book(
         self, sound: Sequence[tuple[ErpPosting, Place]], known: Mapping[str, Sequence[MoveRow]]
@@ -205,7 +203,7 @@ class TrytonErp(Erp):
         return {name: sorted(moves, key=lambda it: (not it.posted, it.id)) for name, moves in found.items()}
 
     def _read_moves(self, field: str, values: Sequence[str] | Sequence[int]) -> Iterator[MoveRow]:
-        for chunk in _chunks(values, _IDS_A_CALL):
+        for chunk in chunks(values, _IDS_A_CALL):
             domain = [[field, "in", chunk]]
             yield from self._session.call(
                 "model.account.move.search_read", domain, 0, None, None, MOVE_FIELDS, {}, kind=list[MoveRow]
@@ -213,13 +211,8 @@ class TrytonErp(Erp):
 
     def _answers(self, moves: Sequence[MoveRow]) -> dict[str, PostingAccepted]:
         lines: defaultdict[int, list[LineRow]] = defaultdict(list)
-        for chunk in _chunks([move.id for move in moves], _IDS_A_CALL):
-            order = [["id", "ASC"]]
-            for line in self._session.call(
-                *("model.account.move.line.search_read", [["move", "in", chunk]], 0, None, order, LINE_FIELDS, {}),
-                kind=list[LineRow],
-            ):
-                lines[line.move].append(line)
+        for line in self._lines_of(moves):
+            lines[line.move].append(line)
         return {move.description: self._answer(move, lines[move.id]) for move in moves}
 
     def _answer(self, move: MoveRow, lines: Sequence[LineRow]) -> PostingAccepted:
@@ -238,14 +231,7 @@ class TrytonErp(Erp):
 
     def _originals(self, moves: Sequence[MoveRow]) -> dict[str, Original]:
         """Return what reversals must agree with."""
-        answers = {move.id: move for move in moves}
-        currencies: dict[int, str] = {}
-        for chunk in _chunks(sorted(answers), _IDS_A_CALL):
-            domain = [["move", "in", chunk]]
-            for line in self._session.call(
-                *("model.account.move.line.search_read", domain, 0, None, None, LINE_FIELDS, {}), kind=list[LineRow]
-            ):
-                currencies[line.move] = line.foreign
+        currencies = {line.move: line.foreign for line in self._lines_of(moves)}
         originals = {}
         for move in moves:
             owner = self._books.entity_of(move.company)
@@ -257,6 +243,15 @@ class TrytonErp(Erp):
         if drafts:
             self._session.call("model.account.move.delete", list(drafts), {}, kind=object)
 
+    def _lines_of(self, moves: Sequence[MoveRow]) -> Iterator[LineRow]:
+        """Return the lines of moves; those of one move in their order."""
+        for chunk in chunks([move.id for move in moves], _IDS_A_CALL):
+            yield from self._search_lines([["move", "in", chunk]], None)
+
+    def _search_lines(self, domain: list[object], limit: int | None) -> list[LineRow]:
+        method = "model.account.move.line.search_read"
+        return self._session.call(method, domain, 0, limit, [["id", "ASC"]], LINE_FIELDS, {}, kind=list[LineRow])
+
     def _pages(self, contract_id: str | None) -> Iterator[list[LineRow]]:
         """Return the lines of posted moves, a page at a time."""
         last = 0
@@ -264,11 +259,7 @@ class TrytonErp(Erp):
             domain: list[object] = [["move.state", "=", "posted"], ["id", ">", last]]
             if contract_id is not None:
                 domain.append(["description", "like", contract_pattern(contract_id)])
-            order = [["id", "ASC"]]
-            page = self._session.call(
-                *("model.account.move.line.search_read", domain, 0, _LINES_A_PAGE, order, LINE_FIELDS, {}),
-                kind=list[LineRow],
-            )
+            page = self._search_lines(domain, _LINES_A_PAGE)
             yield page
             if len(page) < _LINES_A_PAGE:
                 return
@@ -286,9 +277,3 @@ def _waves(postings: Sequence[ErpPosting]) -> Iterator[list[ErpPosting]]:
         wave.append(posting)
     if wave:
         yield wave
-
-
-def _chunks(values: Sequence[_T], size: int) -> Iterator[list[_T]]:
-    iterator = iter(values)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from connectors.revenue.embedded.book import METERED, Line, Obligation
+from connectors.revenue.embedded.book import Line, Obligation
 from connectors.revenue.embedded.minor_units import common_weights, split, to_amount, to_minor_not_negative
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from connectors.revenue.embedded.transaction_price import PriceParts
+from streams.core.pattern_terms import METERED
 from streams.records import ContractSigned, SspMethod
 
 SAME_DISCOUNT_PERCENT = 5

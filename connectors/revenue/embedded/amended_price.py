@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from connectors.revenue.embedded.book import METERED, Book, Obligation, Variable
+from connectors.revenue.embedded.book import Book, Obligation, Variable
 from connectors.revenue.embedded.earning import is_satisfied
 from connectors.revenue.embedded.inception import begin, check_new_ids, used_ids
 from connectors.revenue.embedded.minor_units import to_amount
@@ -19,9 +19,8 @@ from connectors.revenue.embedded.price_change import catch_up, unknown_line
 from connectors.revenue.embedded.progress import in_progress
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from connectors.revenue.embedded.transaction_price import included, series_period
+from streams.core.pattern_terms import METERED, RATABLE
 from streams.records import AccountingTreatment, RecognitionPattern, TreatmentDecision, VariableConsideration
-
-_RATABLE = (RecognitionPattern.RATABLE_DAILY, RecognitionPattern.RATABLE_MONTHLY)
 
 
 def included_by_line(items: Sequence[VariableConsideration], currency: str) -> dict[str, int]:
@@ -52,7 +51,7 @@ def with_variable(
             )
         amount, estimate = included(item, book.currency)
         own = _own(book, item)
-        if own.pattern in _RATABLE and own.distinct and not is_satisfied(own, day):
+        if own.pattern in RATABLE and own.distinct and not is_satisfied(own, day):
             book, kept = _of_the_rest(book, item, own, amount, day)
             treatment, why = AccountingTreatment.PROSPECTIVE, "it is for what remains (606-10-25-13(a), 32-40)"
         else:

@@ -6,13 +6,14 @@ here from the segments and compared, whatever the command did.
 
 from __future__ import annotations
 
-from connectors.revenue.embedded.book import METERED, Book, Obligation
+from connectors.revenue.embedded.book import Book, Obligation
 from connectors.revenue.embedded.collectibility import in_doubt, open_amount, recognisable_schedule
 from connectors.revenue.embedded.earning import planned_kind
 from connectors.revenue.embedded.minor_units import to_amount
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from streams.core.money import ZERO
+from streams.core.pattern_terms import METERED
 from streams.records import Allocation, RecognisedAmount, RevenueAccepted, ScheduleLine
 
 

@@ -14,8 +14,6 @@ from msgspec import Struct
 
 from streams.records import EstimateMethod, RecognitionPattern
 
-METERED = frozenset({RecognitionPattern.USAGE, RecognitionPattern.AS_INVOICED})
-"""Patterns whose revenue adds to the price when it comes about; a minimum commitment is the one fixed part of them."""
 SIGNED_CONTRACT = 0
 """Group of the obligations of the contract as signed; every separate contract and renewal has a higher one."""
 

@@ -15,7 +15,7 @@ from connectors.revenue.embedded.earning import DAY, earned_by, schedule, unsche
 from connectors.revenue.embedded.minor_units import split, to_amount, to_minor_not_negative
 from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
-from streams.core.fiscal import CalendarMonths, FiscalCalendar
+from streams.core.fiscal import MONTHS, FiscalCalendar
 from streams.core.money import ZERO, next_period
 from streams.records import (
     AccountingTreatment,
@@ -27,8 +27,6 @@ from streams.records import (
 
 NEVER = dt.date.min
 """Last day of recognition of a contract that was in doubt when it was signed."""
-
-_MONTHS = CalendarMonths()
 
 
 def in_doubt(book: Book) -> bool:
@@ -48,10 +46,10 @@ def recognisable(book: Book, obligation: Obligation, day: dt.date) -> int:
 
 
 def recognisable_schedule(
-    book: Book, obligation: Obligation, calendar: FiscalCalendar = _MONTHS
+    book: Book, obligation: Obligation, calendar: FiscalCalendar = MONTHS
 ) -> list[tuple[str, int]]:
     """Return what of an obligation may be recognised by accounting period; what is in doubt is in none."""
-    if not book.doubts and calendar == _MONTHS:
+    if not book.doubts and calendar == MONTHS:
         return schedule(obligation)
     days = [segment.start for segment in obligation.segments] + [segment.end for segment in obligation.segments]
     days += [doubt.until for doubt in book.doubts if doubt.until is not None]

@@ -124,8 +124,7 @@ def with_interest(book: Book, day: dt.date) -> Book:
     component = book.financing
     if component is None:
         return replace(book, interest=0)
-    obligation = next(it for it in book.obligations if it.obligation_id == component.obligation_id)
-    return replace(book, interest=accreted(component, obligation, day))
+    return replace(book, interest=accreted(component, _of(book, component), day))
 
 
 @lru_cache(maxsize=1024)

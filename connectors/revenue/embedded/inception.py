@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from connectors.revenue.embedded.allocation import shares
 from connectors.revenue.embedded.book import (
-    METERED,
     SIGNED_CONTRACT,
     Book,
     Doubt,
@@ -32,7 +31,7 @@ from connectors.revenue.embedded.prepaid import credits_of, granted
 from connectors.revenue.embedded.progress import measure_joined, measure_of
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
 from connectors.revenue.embedded.transaction_price import PriceParts, is_plain, price_parts
-from streams.core.pattern_terms import is_combined, joining_fault, pattern_faults
+from streams.core.pattern_terms import METERED, is_combined, joining_fault, pattern_faults
 from streams.core.service_periods import service_periods
 from streams.records import (
     AccountingTreatment,

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from connectors.revenue.embedded.amended_price import with_variable
-from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Measure, Obligation
+from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Line, Measure, Obligation
 from connectors.revenue.embedded.commitment import without_minimum
 from connectors.revenue.embedded.concession import concede
 from connectors.revenue.embedded.earning import DAY, cut, is_satisfied, plan, planned_kind, total, units
@@ -41,6 +41,7 @@ from connectors.revenue.embedded.treatment import (
     decide,
     shared_treatment,
 )
+from streams.core.pattern_terms import METERED
 from streams.records import (
     AccountingTreatment,
     ContractAmended,

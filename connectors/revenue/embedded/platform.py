@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Row, Select, bindparam, insert, selec
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from connectors.chunks import chunks
 from connectors.protocols import ConnectorUnavailable, RevenuePosition
 from connectors.reading import ObligationRow, RecognitionRow
 from connectors.revenue.embedded.book import Book
@@ -24,7 +25,7 @@ from connectors.revenue.embedded.engine import recognise
 from connectors.revenue.embedded.minor_units import to_amount
 from connectors.revenue.embedded.reading import obligation_rows, stored_recognitions
 from connectors.revenue.embedded.tables import (
-    chunks,
+    IDS_A_STATEMENT,
     create_tables,
     lock_for_writing,
     open_engine,
@@ -197,7 +198,7 @@ def _known_answers(connection: Connection, command_ids: set[str]) -> dict[str, A
     columns = select(revenue_commands.c.command_id, revenue_commands.c.answer)
     return {
         command_id: _answers.decode(raw)
-        for chunk in chunks(sorted(command_ids))
+        for chunk in chunks(sorted(command_ids), IDS_A_STATEMENT)
         for command_id, raw in connection.execute(columns.where(revenue_commands.c.command_id.in_(chunk)))
     }
 
@@ -206,7 +207,7 @@ def _stored_books(connection: Connection, contract_ids: list[str]) -> dict[str, 
     columns = select(revenue_books.c.contract_id, revenue_books.c.book)
     return {
         contract_id: _books.decode(raw)
-        for chunk in chunks(contract_ids)
+        for chunk in chunks(contract_ids, IDS_A_STATEMENT)
         for contract_id, raw in connection.execute(columns.where(revenue_books.c.contract_id.in_(chunk)))
     }
 
@@ -221,7 +222,7 @@ def _histories(
     ordered = columns.order_by(revenue_commands.c.contract_id, revenue_commands.c.place)
     return {
         command_id: _commands.decode(raw)
-        for chunk in chunks(contract_ids)
+        for chunk in chunks(contract_ids, IDS_A_STATEMENT)
         for command_id, raw in connection.execute(ordered.where(revenue_commands.c.contract_id.in_(chunk)))
     }
 
@@ -240,7 +241,7 @@ def _reversible(connection: Connection, commands: Sequence[RevenueCommand]) -> d
     columns = select(revenue_commands.c.command_id, revenue_commands.c.command).where(revenue_commands.c.accepted)
     return {
         command_id: _commands.decode(raw)
-        for chunk in chunks(targets)
+        for chunk in chunks(targets, IDS_A_STATEMENT)
         for command_id, raw in connection.execute(columns.where(revenue_commands.c.command_id.in_(chunk)))
     }
 

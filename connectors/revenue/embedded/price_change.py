@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Obligation
+from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Obligation
 from connectors.revenue.embedded.earning import (
     DAY,
     cut,
@@ -29,6 +29,7 @@ from connectors.revenue.embedded.outcome import Outcome
 from connectors.revenue.embedded.prepaid import repriced, used_share
 from connectors.revenue.embedded.progress import performed_share, settled, with_cost_share
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
+from streams.core.pattern_terms import METERED
 from streams.records import AccountingTreatment, RecognitionPattern, RevenueCommand, ReviseEstimate, TreatmentDecision
 
 

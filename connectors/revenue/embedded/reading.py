@@ -15,7 +15,7 @@ from connectors.reading import ObligationRow, RecognitionRow
 from connectors.revenue.embedded.book import Book
 from connectors.revenue.embedded.collectibility import in_doubt, open_amount, recognisable_schedule
 from connectors.revenue.embedded.minor_units import to_amount
-from streams.core.fiscal import CalendarMonths, FiscalCalendar
+from streams.core.fiscal import MONTHS, FiscalCalendar
 from streams.core.money import period_of
 from streams.records import RecognisedAmount, RevenueAccepted, RevenueCommand, RunRecognition
 
@@ -42,7 +42,6 @@ _commands = msgspec.msgpack.Decoder(_Command)
 _accepted = msgspec.msgpack.Decoder(_Accepted)
 _tags = msgspec.msgpack.Decoder(_Tag)
 _runs = msgspec.msgpack.Decoder(RunRecognition)
-_MONTHS = CalendarMonths()
 _RUN = "tieout.RunRecognition"
 
 
@@ -61,7 +60,7 @@ def obligation_rows(book: Book, calendars: Mapping[str, FiscalCalendar]) -> Iter
     doubtful = in_doubt(book)
     for obligation in book.obligations:
         start, end = terms.get(obligation.group, (obligation.start, obligation.end))
-        months = recognisable_schedule(book, obligation, calendars.get(obligation.legal_entity, _MONTHS))
+        months = recognisable_schedule(book, obligation, calendars.get(obligation.legal_entity, MONTHS))
         # What is in doubt is no contract yet, so that nothing of it remains to be performed (606-10-25-8, 50-13).
         allocated = sum(amount for _, amount in months) if doubtful else obligation.allocated
         yield ObligationRow(

@@ -12,11 +12,12 @@ from dataclasses import replace as replace_outcome
 
 from msgspec.structs import replace
 
-from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Obligation, Variable
+from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Obligation, Variable
 from connectors.revenue.embedded.earning import DAY, is_satisfied
 from connectors.revenue.embedded.minor_units import divide, to_minor
 from connectors.revenue.embedded.outcome import Outcome
 from streams.core.money import period_end
+from streams.core.pattern_terms import METERED
 from streams.records import CreditEffect, RecordBilling, RevenueCommand, RunRecognition
 
 

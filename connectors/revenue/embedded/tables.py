@@ -31,8 +31,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
+from connectors.chunks import chunks
 from connectors.protocols import DatabaseOutdated
 
+IDS_A_STATEMENT = 500
+"""Identifiers that fit one statement's parameters."""
 LOCK_SECONDS = 30
 """How long a statement waits for another writer."""
 CONNECT_SECONDS = 10
@@ -154,13 +157,8 @@ def lock_for_writing(connection: Connection, contract_ids: list[str]) -> None:
         connection.execute(text("UPDATE revenue_books SET contract_id = contract_id WHERE 1 = 0"))
         return
     connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
-    for chunk in chunks(contract_ids):
+    for chunk in chunks(contract_ids, IDS_A_STATEMENT):
         locked = revenue_books.select().with_only_columns(revenue_books.c.contract_id)
         connection.execute(
             locked.where(revenue_books.c.contract_id.in_(chunk)).order_by(revenue_books.c.contract_id).with_for_update()
         ).all()
-
-
-def chunks(identifiers: list[str], size: int = 500) -> list[list[str]]:
-    """Split a list into parts that fit one statement's parameters."""
-    return [identifiers[at : at + size] for at in range(0, len(identifiers), size)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from connectors.revenue.embedded.amended_price import included_by_line
-from connectors.revenue.embedded.book import METERED, SIGNED_CONTRACT, Book, Line, Obligation
+from connectors.revenue.embedded.book import SIGNED_CONTRACT, Book, Line, Obligation
 from connectors.revenue.embedded.commitment import fixed_part
 from connectors.revenue.embedded.earning import DAY, cut, is_satisfied, total
 from connectors.revenue.embedded.inception import check_joins, check_new_ids, priced, used_ids
@@ -19,7 +19,7 @@ from connectors.revenue.embedded.minor_units import divide, to_amount, to_minor_
 from connectors.revenue.embedded.price_change import unknown_line
 from connectors.revenue.embedded.progress import in_progress, performed_share
 from connectors.revenue.embedded.refusal import CommandRefusedError, RefusalCode
-from streams.core.pattern_terms import is_combined
+from streams.core.pattern_terms import METERED, is_combined
 from streams.records import (
     AccountingTreatment,
     ContractAmended,
