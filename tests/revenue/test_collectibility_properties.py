@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -12,8 +13,9 @@ from msgspec.structs import replace
 from connectors.revenue.embedded import Book
 from connectors.revenue.embedded.collectibility import recognisable
 from connectors.revenue.embedded.earning import DAY, earned_by
+from connectors.revenue.embedded.refusal import RefusalCode
 from streams.records import EstablishContract, EstimateChanged, ReviseEstimate, TerminateContract
-from tests.revenue.commands import POINT, CommandBody, Contract, establish, estimate, fulfil, line
+from tests.revenue.commands import POINT, CommandBody, Contract, establish, estimate, fulfil, line, terminate
 from tests.revenue.histories import histories
 
 FIRST, LAST = dt.date(2025, 12, 1), dt.date(2028, 12, 31)
@@ -44,6 +46,16 @@ def test_what_is_kept_is_never_more_than_the_price_whatever_the_order_of_its_dat
     contract.do(EstablishContract(terms=replace(terms, collection_probable=False)))
     contract.do(kept(150), "2026-03-02")
     assert "50.00 of the price is not recognised" in contract.refused(kept(150), "2026-03-01").reason
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_collection_is_not_assessed_anew_after_the_end(doubted: bool) -> None:
+    contract = Contract()
+    contract.do(establish(line("A", "100")))
+    if doubted:
+        contract.do(assessed(False), "2026-01-15")
+    contract.do(terminate("0"), "2026-02-01")
+    assert contract.refused(assessed(doubted), "2026-02-01").code == RefusalCode.CONTRACT_TERMINATED
 
 
 def test_what_is_kept_takes_nothing_back_of_what_was_recognised_before_the_doubt() -> None:

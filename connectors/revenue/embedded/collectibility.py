@@ -78,6 +78,13 @@ def assess(book: Book, command: RevenueCommand, estimate: EstimateChanged) -> Ou
     """Take in a new assessment of collection, or what is kept while it is not probable. Raises CommandRefusedError."""
     if estimate.consideration_kept is not None:
         return _keep(book, command, estimate)
+    if book.terminated_on is not None:
+        raise CommandRefusedError(
+            RefusalCode.CONTRACT_TERMINATED,
+            f"collection of contract {book.contract_id} is assessed anew, and it ended on {book.terminated_on}; "
+            "expected a contract in force: nothing is left to be transferred (606-10-25-5). Account for an expected "
+            "credit loss instead.",
+        )
     day = command.effective_date
     if estimate.collection_probable:
         doubts, reason = _resolved(book, day)
